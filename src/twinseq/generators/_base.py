@@ -1,0 +1,356 @@
+"""What every generator shares: the contract, the output frame, and model files without pickle."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
+from numpy.typing import NDArray
+
+from ..cohort import Cohort, shorten
+from ..errors import CohortError, ConfigError, NotFittedError, suggest
+from ..files import atomic_path
+from ..splits import apportion
+
+MODEL_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class GeneratorInfo:
+    """What the registry tells of a generator.
+
+    Parameters
+    ----------
+    name, title, family
+        Registry key, one line for people, and group (``statistical``, ``control``, ``deep``, ``dp``).
+    kinds
+        Kinds of profiles it takes: ``"counts"``, ``"continuous"``.
+    guarantee
+        What is proven about privacy; for most generators, nothing.
+    reference
+        Where the method comes from.
+    modality
+        ``"bulk"``, ``"single-cell"`` or ``"both"``.
+    extra
+        Optional dependency group it needs, or ``None``.
+    unsafe
+        Whether it gives donors away by construction, and exists to show that attacks work.
+    """
+
+    name: str
+    title: str
+    family: str
+    kinds: tuple[str, ...]
+    guarantee: str
+    reference: str
+    modality: str = "bulk"
+    extra: str | None = None
+    unsafe: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The outer form of a cohort, which its twin takes over: genes, columns, types, roles, no values."""
+
+    var: pd.DataFrame
+    obs: pd.DataFrame
+    roles: dict[str, Any]
+    dtype: str
+    sparse: bool
+
+    @classmethod
+    def of(cls, cohort: Cohort) -> Frame:
+        """Take the frame of ``cohort``; its ``obs`` is the sample table with no row left in it."""
+        empty = cohort.obs.iloc[:0].copy()
+        for column in empty.columns:
+            stated = column in (cohort.label, cohort.cell_type, *cohort.covariates)
+            if isinstance(empty[column].dtype, pd.CategoricalDtype) and not stated:
+                # The names of unused levels may be names of donors.
+                empty[column] = pd.Categorical([], categories=[])
+        x = cohort.adata.X
+        return cls(cohort.adata.var.copy(), empty, cohort.roles(), str(x.dtype), bool(sp.issparse(x)))
+
+    def cohort(self, values: NDArray[Any], known: pd.DataFrame) -> Cohort:
+        """Dress ``values`` (``n × n_genes``) and the ``known`` columns as a cohort.
+
+        Columns that play no role, and the donor, are there but empty.
+        """
+        names = [f"twin_{number:0{len(str(len(known)))}d}" for number in range(1, len(known) + 1)]
+        obs = pd.DataFrame(index=pd.Index(names, dtype=object))
+        for column in self.obs.columns:
+            like = self.obs[column]
+            if column in known.columns:
+                obs[column] = _cast(known[column].to_numpy(), like.dtype, obs.index)
+            else:
+                obs[column] = _blank(like.dtype, obs.index)
+        dtype = np.dtype(self.dtype)
+        if dtype.kind in "iu" and values.size and values.max() > np.iinfo(dtype).max:
+            dtype = np.dtype(np.int64)
+        x = values.astype(dtype, copy=False)
+        adata = AnnData(sp.csr_matrix(x) if self.sparse else x, obs=obs, var=self.var.copy())
+        roles = {role: value for role, value in self.roles.items() if role != "donor"}
+        return Cohort(adata, **{**roles, "covariates": tuple(roles.get("covariates", ()))}, source="twin")
+
+
+def _cast(values: NDArray[Any], dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return ``values`` in the column type of the real table, missing values allowed."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return pd.Series(pd.Categorical(values, dtype=dtype), index=index)
+    if dtype == np.dtype(bool):
+        return pd.Series(values, index=index).astype(bool)
+    return pd.Series(values, index=index).astype(dtype)
+
+
+def _blank(dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return a column of missing values of, or as near as can be to, ``dtype``."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return pd.Series(pd.Categorical([None] * len(index), dtype=dtype), index=index)
+    nullable = {"i": "Int64", "u": "UInt64", "b": "boolean"}
+    kind = getattr(dtype, "kind", "O")
+    return pd.Series([None] * len(index), index=index, dtype=nullable.get(kind, dtype))
+
+
+class Generator(ABC):
+    """A model of a cohort that can be asked for a twin.
+
+    Hyper-parameters go into the constructor, untouched; what is learnt carries a trailing underscore.
+    The same seed and data give the same bytes on one machine, whatever the number of workers.
+    """
+
+    info: ClassVar[GeneratorInfo]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    frame_: Frame
+    classes_: pd.DataFrame
+    class_sizes_: NDArray[np.intp]
+
+    def fit(self, cohort: Cohort, seed: int = 0, jobs: int = 1) -> Self:
+        """Learn from ``cohort``.
+
+        Parameters
+        ----------
+        cohort
+            Training data; the hold-out never comes here.
+        seed
+            Seed of all random choices.
+        jobs
+            Number of threads; it changes no result.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        CohortError
+            The generator cannot take this kind of profiles, or a class is too small.
+        """
+        if cohort.kind not in self.info.kinds:
+            raise CohortError(
+                f"Generator '{self.info.name}' takes {' or '.join(self.info.kinds)} profiles, "
+                f"and {cohort.source} holds {cohort.kind} ones."
+            )
+        codes, classes = class_table(cohort)
+        sizes = np.bincount(codes, minlength=len(classes))
+        if sizes.min() < 2:
+            smallest = " / ".join(map(str, classes.iloc[int(np.argmin(sizes))]))
+            raise CohortError(
+                f"{cohort.source}: class '{shorten(smallest)}' has {sizes.min()} sample(s) to learn from; at least 2 "
+                "are needed. Merge it with another class or drop it."
+            )
+        self.frame_ = Frame.of(cohort)
+        self.classes_ = classes
+        self.class_sizes_ = sizes
+        self._fit(cohort, codes, np.random.default_rng(seed), jobs)
+        return self
+
+    def sample(
+        self,
+        n: int | None = None,
+        design: Mapping[str, int] | pd.DataFrame | None = None,
+        seed: int = 0,
+        jobs: int = 1,
+    ) -> Cohort:
+        """Draw a twin.
+
+        Parameters
+        ----------
+        n
+            Number of samples, classes in their training proportions. Default: as many as in training.
+        design
+            Instead of ``n``: samples wanted of each class (``{"case": 40, "control": 60}``), or a table with one
+            row per sample and the label column (and the cell-type column, where there is one).
+        seed
+            Seed of the draw.
+        jobs
+            Number of threads; it changes no result.
+
+        Returns
+        -------
+        Cohort with the same genes, columns and types, new sample names and no donors.
+
+        Raises
+        ------
+        NotFittedError
+            `fit` has not been called.
+        ConfigError
+            ``n`` is below 1, both ``n`` and ``design`` are given, or the design names an unknown class.
+        """
+        if not hasattr(self, "frame_"):
+            raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
+        codes = self._design_codes(n, design)
+        values, known = self._sample(codes, np.random.default_rng(seed), jobs)
+        for column in self.classes_.columns:
+            known[column] = self.classes_[column].to_numpy()[codes]
+        return self.frame_.cohort(values, known)
+
+    def _design_codes(self, n: int | None, design: Mapping[str, int] | pd.DataFrame | None) -> NDArray[np.intp]:
+        """Return the class of each sample to draw, as rows of ``classes_``."""
+        if design is not None and n is not None:
+            raise ConfigError("Give either n or design, not both.")
+        if design is None:
+            total = int(self.class_sizes_.sum()) if n is None else n
+            if total < 1:
+                raise ConfigError(f"n must be at least 1, not {total}.")
+            return np.repeat(np.arange(len(self.classes_)), apportion(total, self.class_sizes_.astype(float)))
+        keys = [" / ".join(map(str, row)) for row in self.classes_.itertuples(index=False)]
+        place = {key: index for index, key in enumerate(keys)}
+        if isinstance(design, pd.DataFrame):
+            lacking = [column for column in self.classes_.columns if column not in design.columns]
+            if lacking:
+                raise ConfigError(f"The design has no column '{shorten(lacking[0])}'.")
+            rows = design[list(self.classes_.columns)].itertuples(index=False)
+            wanted = [" / ".join(map(str, row)) for row in rows]
+        else:
+            wanted = [key for key, count in design.items() for _ in range(count)]
+        for key in wanted:
+            if key not in place:
+                raise ConfigError(f"The design asks for class '{shorten(key)}', unknown in training{suggest(key, keys)}")
+        if not wanted:
+            raise ConfigError("The design asks for no sample at all.")
+        return np.array([place[key] for key in wanted], dtype=np.intp)
+
+    @abstractmethod
+    def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
+        """Learn; ``codes`` gives the class of each sample as a row of ``classes_``."""
+
+    @abstractmethod
+    def _sample(
+        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
+    ) -> tuple[NDArray[Any], pd.DataFrame]:
+        """Draw a profile for each class in ``codes``: values ``n × n_genes`` and the covariates' columns."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, NDArray[Any]]:
+        """Return all that `_fit` learnt, as plain arrays."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `_state` gave."""
+
+    def params(self) -> dict[str, Any]:
+        """Return the hyper-parameters as they were given."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fitted model, whole or not at all.
+
+        A model file gives away far more than a twin: keep it inside the institution.
+
+        Raises
+        ------
+        NotFittedError
+            There is nothing to save yet.
+        """
+        if not hasattr(self, "frame_"):
+            raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
+        header = {
+            "format": MODEL_FORMAT,
+            "generator": self.info.name,
+            "params": self.params(),
+            "roles": self.frame_.roles,
+            "dtype": self.frame_.dtype,
+            "sparse": self.frame_.sparse,
+        }
+        arrays = {f"state.{name}": value for name, value in self._state().items()}
+        arrays["class_sizes"] = self.class_sizes_
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        for name, frame in (("var", self.frame_.var), ("obs", self.frame_.obs), ("classes", self.classes_)):
+            arrays[name] = pack_frame(frame)
+        path = Path(path)
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        return path
+
+
+def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read the header and the arrays of a model file, unpickling nothing.
+
+    Raises
+    ------
+    CohortError
+        The file is missing or not a model of this format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CohortError(f"{path}: no such file.")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        format_ = header["format"]
+    except (ValueError, OSError, KeyError, EOFError) as error:
+        raise CohortError(f"{path}: not a twinseq model file ({str(error).splitlines()[0][:200]}).") from error
+    if format_ != MODEL_FORMAT:
+        raise CohortError(f"{path}: model format {format_}; this version of twinseq reads {MODEL_FORMAT}.")
+    return header, arrays
+
+
+def restore(generator: Generator, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Generator:
+    """Fill an unfitted ``generator`` with what `read_model` gave."""
+    generator.frame_ = Frame(
+        unpack_frame(arrays["var"]),
+        unpack_frame(arrays["obs"]),
+        dict(header["roles"]),
+        header["dtype"],
+        header["sparse"],
+    )
+    generator.classes_ = unpack_frame(arrays["classes"])
+    generator.class_sizes_ = arrays["class_sizes"]
+    prefix = "state."
+    generator._restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
+    return generator
+
+
+def pack_frame(frame: pd.DataFrame) -> NDArray[np.uint8]:
+    """Return a table as the bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return np.frombuffer(buffer.getvalue(), dtype=np.uint8)
+
+
+def unpack_frame(data: NDArray[np.uint8]) -> pd.DataFrame:
+    """Invert `pack_frame`."""
+    return pd.read_parquet(io.BytesIO(data.tobytes()))
+
+
+def class_table(cohort: Cohort) -> tuple[NDArray[np.intp], pd.DataFrame]:
+    """Return the class of each sample (label × cell type) as a number, and the table of classes."""
+    columns = [column for column in (cohort.label, cohort.cell_type) if column is not None]
+    if not columns:
+        return np.zeros(cohort.n_samples, dtype=np.intp), pd.DataFrame(index=range(1))
+    table = cohort.obs[columns].reset_index(drop=True)
+    grouped = table.groupby(columns, observed=True, sort=True)
+    codes = grouped.ngroup().to_numpy(dtype=np.intp)
+    first = pd.Series(np.arange(len(table))).groupby(codes).first()
+    return codes, table.iloc[first.to_numpy()].reset_index(drop=True)
