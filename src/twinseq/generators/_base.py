@@ -235,7 +235,9 @@ class Generator(ABC):
             wanted = [key for key, count in design.items() for _ in range(count)]
         for key in wanted:
             if key not in place:
-                raise ConfigError(f"The design asks for class '{shorten(key)}', unknown in training{suggest(key, keys)}")
+                raise ConfigError(
+                    f"The design asks for class '{shorten(key)}', unknown in training{suggest(key, keys)}"
+                )
         if not wanted:
             raise ConfigError("The design asks for no sample at all.")
         return np.array([place[key] for key in wanted], dtype=np.intp)
@@ -335,7 +337,7 @@ def restore(generator: Generator, header: Mapping[str, Any], arrays: Mapping[str
 def pack_frame(frame: pd.DataFrame) -> NDArray[np.uint8]:
     """Return a table as the bytes of a Parquet file."""
     buffer = io.BytesIO()
-    frame.to_parquet(buffer)
+    frame.to_parquet(buffer, index=True)  # without an index a table of no columns would lose its rows
     return np.frombuffer(buffer.getvalue(), dtype=np.uint8)
 
 

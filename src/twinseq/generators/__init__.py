@@ -1,0 +1,18 @@
+"""Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
+
+from . import bootstrap, independent
+from ._base import Generator, GeneratorInfo
+from ._registry import create, get, info, load, names, register
+
+__all__ = [
+    "Generator",
+    "GeneratorInfo",
+    "bootstrap",
+    "create",
+    "get",
+    "independent",
+    "info",
+    "load",
+    "names",
+    "register",
+]

@@ -1,0 +1,108 @@
+"""`independent`: every gene on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..cohort import Cohort
+from ._base import Generator, GeneratorInfo
+from ._covariates import CovariateModel
+from ._margins import LatentProfiles, Margins, gene_blocks, stratum_rows
+from ._registry import register
+
+
+@register
+class Independent(Generator):
+    """Per-gene distributions of each class, with no correlation between genes.
+
+    What a release of all margins would be, and the usual floor for correlation metrics. Each gene is drawn from the
+    smoothed quantile function of its class (normalised counts, or the values themselves), each sample's size factor
+    from that of its class; covariates are drawn beside the genes and have no relation to them.
+
+    Parameters
+    ----------
+    smoothing
+        Ranks over which quantiles are smoothed; 0.7 keeps shapes and replays no value.
+    """
+
+    info = GeneratorInfo(
+        name="independent",
+        title="Independent genes",
+        family="statistical",
+        kinds=("counts", "continuous"),
+        guarantee="none",
+        reference="baseline; smoothed quantile functions as in `copula`",
+        modality="both",
+    )
+
+    def __init__(self, smoothing: float = 0.7) -> None:
+        self.smoothing = smoothing
+
+    def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
+        profiles = LatentProfiles.of(cohort)
+        n_classes = len(self.class_sizes_)
+        self.margins_ = Margins.fit(profiles, codes, n_classes, self.smoothing, jobs)
+        self.size_margins_ = size_margins(profiles, codes, n_classes, self.smoothing)
+        self.covariates_, _ = CovariateModel.fit(cohort, codes)
+
+    def _sample(
+        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
+    ) -> tuple[NDArray[Any], pd.DataFrame]:
+        known, _ = self.covariates_.sample(codes, rng)
+        n_genes = len(self.frame_.var)
+        values = np.empty((len(codes), n_genes))
+        for code, rows in stratum_rows(codes):
+            for genes in gene_blocks(n_genes):
+                levels = rng.random((len(rows), genes.stop - genes.start))
+                values[rows, genes] = self.margins_.quantiles(code, levels, genes)
+        if self.size_margins_ is None:
+            return values, known
+        factors = np.empty(len(codes))
+        for code, rows in stratum_rows(codes):
+            factors[rows] = draw_size_factors(self.size_margins_, code, len(rows), rng)
+        counts = (np.exp2(values) - 1.0) * factors[:, None]
+        return np.floor(counts + rng.random(counts.shape)).astype(np.int64), known
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
+        return {**state, **size_state(self.size_margins_), **self.covariates_.state()}
+
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.margins_ = Margins.restore(under("margins.", state))
+        self.size_margins_ = size_restore(state)
+        self.covariates_ = CovariateModel.restore(state)
+
+
+def size_margins(profiles: LatentProfiles, strata: NDArray[np.intp], n_strata: int, bandwidth: float) -> Margins | None:
+    """Return the margins of the log2 size factors, as those of a single gene; ``None`` for continuous profiles."""
+    if profiles.factors is None:
+        return None
+    single = LatentProfiles(np.log2(profiles.factors)[:, None], None)
+    return Margins.fit(single, strata, n_strata, bandwidth)
+
+
+def draw_size_factors(margins: Margins, stratum: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw ``n`` size factors of a stratum, evenly spread over their distribution, in random order."""
+    drawn: NDArray[np.float64] = np.exp2(rng.permutation(margins.balanced(stratum, n, slice(0, 1))[:, 0]))
+    return drawn
+
+
+def under(prefix: str, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the entries of ``state`` whose names start with ``prefix``, without it."""
+    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+
+
+def size_state(margins: Margins | None) -> dict[str, NDArray[Any]]:
+    """Return the size margins as plain arrays; nothing for continuous profiles."""
+    return {} if margins is None else {f"size.{name}": value for name, value in margins.state().items()}
+
+
+def size_restore(state: Mapping[str, NDArray[Any]]) -> Margins | None:
+    """Invert `size_state`."""
+    found = under("size.", state)
+    return Margins.restore(found) if found else None
