@@ -81,9 +81,7 @@ class NumbaInference(Inference):  # type: ignore[misc]
         y = genes_first(counts)
         out = np.empty_like(y)
         factors = _vector(size_factors)
-        self._run(
-            rough.linear_means, len(y), y, factors, design.matrix, design.least_squares, float(min_mu), out
-        )
+        self._run(rough.linear_means, len(y), y, factors, design.matrix, design.least_squares, float(min_mu), out)
         return out.T
 
     def irls(
@@ -279,9 +277,7 @@ class NumbaInference(Inference):  # type: ignore[misc]
             )
         normalised = genes_first(normed_counts)
         out = np.empty(len(normalised))
-        self._run(
-            rough.rough_dispersions, len(normalised), normalised, design.matrix, design.least_squares, out
-        )
+        self._run(rough.rough_dispersions, len(normalised), normalised, design.matrix, design.least_squares, out)
         return out
 
     def fit_moments_dispersions(
@@ -294,9 +290,7 @@ class NumbaInference(Inference):  # type: ignore[misc]
         self._run(rough.moment_dispersions, len(normalised), normalised, mean_inverse, out)
         return out[(normalised != 0).any(axis=1)]
 
-    def dispersion_trend_gamma_glm(
-        self, covariates: pd.Series, targets: pd.Series
-    ) -> tuple[Floats, Floats, bool]:
+    def dispersion_trend_gamma_glm(self, covariates: pd.Series, targets: pd.Series) -> tuple[Floats, Floats, bool]:
         """Fit the trend ``a0 + a1 × covariate``; return coefficients, predictions and convergence."""
         x = _vector(covariates)
         coefficients, converged = gamma_trend(x, _vector(targets))

@@ -5,12 +5,18 @@ For dispersions :math:`d_g` and covariates :math:`x_g` (inverse means), minimise
 Anders 2014, equation 6). Fisher scoring, with a step that never crosses zero and never goes uphill.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+from scipy.special import polygamma
+from scipy.stats import trim_mean
 
 Floats = npt.NDArray[np.float64]
 
 _LOWER = 1e-12
+_MAX_ROUNDS = 20
+_NORMAL_QUARTILE = 0.6744897501960817
 
 
 def gamma_trend(covariates: Floats, targets: Floats, max_steps: int = 200) -> tuple[Floats, bool]:
@@ -69,3 +75,78 @@ def gamma_trend(covariates: Floats, targets: Floats, max_steps: int = 200) -> tu
         if moved < 1e-10 or decrement < 1e-15:
             return coefficients, True
     return coefficients, False
+
+
+@dataclass(frozen=True)
+class DispersionTrend:
+    """The trend that gene dispersions are shrunk towards, and how far they scatter around it.
+
+    Attributes
+    ----------
+    intercept, slope
+        The trend is ``intercept + slope / mean``; the slope is zero where only a mean could be fitted.
+    parametric
+        False where the parametric curve did not fit.
+    residual_variance
+        Robust variance of the log residuals.
+    prior_variance
+        That variance less its sampling part, at least 0.25.
+    """
+
+    intercept: float
+    slope: float
+    parametric: bool
+    residual_variance: float
+    prior_variance: float
+
+    def at(self, means: Floats) -> Floats:
+        """Return the trend at means of normalised counts."""
+        return self.intercept + self.slope / means
+
+
+def fit_trend(means: Floats, dispersions: Floats, residual_degrees: int, smallest: float) -> DispersionTrend:
+    """Fit the trend to gene-wise dispersions and estimate the prior around it.
+
+    Genes whose dispersion is not clearly above the smallest allowed say nothing about the trend; they are
+    left out, and so are, at each round, genes with a ratio to the trend outside 1e-4 … 15 (the definition
+    of R's DESeq2; PyDESeq2 0.5.4 keeps the former and never takes back the latter). Where the curve does
+    not fit, the trimmed mean is the trend.
+
+    Parameters
+    ----------
+    means, dispersions
+        Means of normalised counts and gene-wise dispersions, ``n_genes``.
+    residual_degrees
+        Samples less coefficients.
+    smallest
+        The smallest allowed dispersion.
+    """
+    informative = dispersions > 100 * smallest
+    x = 1.0 / means[informative]
+    d = dispersions[informative]
+    coefficients = np.array([0.1, 1.0])
+    parametric = False
+    for _ in range(_MAX_ROUNDS):
+        ratio = d / (coefficients[0] + coefficients[1] * x)
+        kept = (ratio > 1e-4) & (ratio < 15)
+        previous = coefficients
+        coefficients, converged = gamma_trend(x[kept], d[kept])
+        if not converged:
+            break
+        if np.sum(np.log(coefficients / previous) ** 2) < 1e-6:
+            parametric = True
+            break
+    if parametric:
+        intercept, slope = float(coefficients[0]), float(coefficients[1])
+    else:
+        above = dispersions[dispersions > 10 * smallest]
+        intercept, slope = float(trim_mean(above, 0.001)) if above.size else smallest, 0.0
+
+    if d.size:
+        residuals = np.log(d) - np.log(intercept + slope * x)
+        deviation = np.median(np.abs(residuals - np.median(residuals))) / _NORMAL_QUARTILE
+    else:
+        deviation = 0.0
+    variance = float(deviation**2)
+    sampling = float(polygamma(1, residual_degrees / 2))
+    return DispersionTrend(intercept, slope, parametric, variance, max(variance - sampling, 0.25))

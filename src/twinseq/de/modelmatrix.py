@@ -1,0 +1,147 @@
+"""The design matrix of an additive model, built from columns whatever their names and levels contain.
+
+No formula string is parsed: a column is taken by its label and a level by its value, so commas, quotes,
+parentheses or any script in them mean nothing.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import CohortError, ConfigError, suggest
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelMatrix:
+    """A design matrix and the contrast to test in it.
+
+    Attributes
+    ----------
+    matrix
+        ``n_samples × n_coefficients``, the intercept first.
+    contrast
+        Weights of the coefficients, ``n_coefficients``.
+    tested, reference
+        Samples of the two levels that are compared, ``n_samples`` each.
+    """
+
+    matrix: Floats
+    contrast: Floats
+    tested: npt.NDArray[np.bool_]
+    reference: npt.NDArray[np.bool_]
+
+
+def model_matrix(
+    metadata: pd.DataFrame, design: Sequence[Hashable], contrast: tuple[Hashable, Hashable, Hashable]
+) -> ModelMatrix:
+    """Build the design matrix of ``~ design[0] + design[1] + …`` and the contrast vector.
+
+    Numeric columns enter as they are, centred and scaled to unit variance; every other column, and the
+    column of the contrast, as indicators of all levels but one.
+
+    Parameters
+    ----------
+    metadata
+        One row per sample.
+    design
+        Columns of the model.
+    contrast
+        Column, tested level, reference level.
+
+    Raises
+    ------
+    ConfigError
+        A column or level does not exist, or the contrast's column is not in the design.
+    CohortError
+        A value is missing, a level has fewer than two samples, or the design is not of full rank.
+    """
+    column, tested_level, reference_level = contrast
+    for name in design:
+        if name not in metadata.columns:
+            raise ConfigError(
+                f"design column {name!r} is not in the metadata{suggest(str(name), map(str, metadata.columns))}"
+            )
+    if len(set(design)) != len(design):
+        raise ConfigError(f"the design names a column twice: {list(design)!r}")
+    if column not in design:
+        raise ConfigError(f"the contrast is on column {column!r}, which is not in the design {list(design)!r}")
+
+    blocks = [np.ones((len(metadata), 1))]
+    weights = [np.zeros(1)]
+    owners: list[Hashable] = ["the intercept"]
+    tested = reference = np.zeros(len(metadata), dtype=np.bool_)
+    for name in design:
+        values = metadata[name]
+        if isinstance(values, pd.DataFrame):
+            raise CohortError(f"metadata has more than one column called {name!r}; rename one")
+        if values.isna().any():
+            row = metadata.index[int(np.argmax(values.isna().to_numpy()))]
+            raise CohortError(f"column {name!r} has no value for sample {row!r}; fill it in or leave the sample out")
+        is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        if is_number and name != column:
+            block = _standardised(values.to_numpy(dtype=np.float64), name)
+            weight = np.zeros(1)
+        else:
+            codes, levels = pd.factorize(values, sort=False)
+            base = 0
+            if name == column:
+                position = _positions(levels, name, tested_level, reference_level)
+                base = position[1]
+                tested, reference = codes == position[0], codes == position[1]
+                for level, members in ((tested_level, tested), (reference_level, reference)):
+                    if members.sum() < 2:
+                        raise CohortError(
+                            f"level {level!r} of column {name!r} has {int(members.sum())} sample; "
+                            "a contrast needs at least 2 samples on each side"
+                        )
+            others = [k for k in range(len(levels)) if k != base]
+            block = (codes[:, None] == np.array(others, dtype=np.int64)).astype(np.float64)
+            weight = np.zeros(len(others))
+            if name == column:
+                weight[others.index(position[0])] = 1.0
+        blocks.append(block)
+        weights.append(weight)
+        owners.extend([name] * block.shape[1])
+
+    matrix = np.hstack(blocks)
+    _check_rank(matrix, owners)
+    return ModelMatrix(matrix, np.concatenate(weights), tested, reference)
+
+
+def _standardised(values: Floats, name: Hashable) -> Floats:
+    """Centre and scale a covariate: large raw values (years, say) would make the system ill-conditioned."""
+    if not np.isfinite(values).all():
+        raise CohortError(f"column {name!r} holds an infinite value")
+    spread = values.std()
+    return ((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None]
+
+
+def _positions(levels: "pd.Index[Hashable]", name: Hashable, tested: Hashable, reference: Hashable) -> tuple[int, int]:
+    if tested == reference:
+        raise ConfigError(f"the contrast compares level {tested!r} of column {name!r} with itself")
+    known = list(levels)
+    for level in (tested, reference):
+        if level not in known:
+            raise ConfigError(f"column {name!r} has no level {level!r}{suggest(str(level), map(str, known))}")
+    return known.index(tested), known.index(reference)
+
+
+def _check_rank(matrix: Floats, owners: list[Hashable]) -> None:
+    n, p = matrix.shape
+    if np.linalg.matrix_rank(matrix) < p:
+        rank = 0
+        for k in range(p):
+            grown = int(np.linalg.matrix_rank(matrix[:, : k + 1]))
+            if grown == rank:
+                raise CohortError(
+                    f"the design is not of full rank: column {owners[k]!r} is determined by the columns before "
+                    "it (constant, or confounded with them); leave it out"
+                )
+            rank = grown
+    if n <= p:
+        raise CohortError(f"{n} samples cannot estimate {p} coefficients and a dispersion; use fewer design columns")
