@@ -1,6 +1,6 @@
 """Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
 
-from . import bootstrap, independent
+from . import bootstrap, copula, independent
 from ._base import Generator, GeneratorInfo
 from ._registry import create, get, info, load, names, register
 
@@ -8,6 +8,7 @@ __all__ = [
     "Generator",
     "GeneratorInfo",
     "bootstrap",
+    "copula",
     "create",
     "get",
     "independent",
