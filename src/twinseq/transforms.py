@@ -63,4 +63,5 @@ def counts_from_log(values: Floats, factors: Floats) -> NDArray[np.int64]:
 def log_cpm(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Return ``log2(counts per million + 1)``."""
     totals = counts.sum(axis=1, dtype=np.float64)
-    return np.log2(counts * (1e6 / totals)[:, None] + 1.0)
+    values: NDArray[np.float64] = np.log2(counts * (1e6 / totals)[:, None] + 1.0)
+    return values

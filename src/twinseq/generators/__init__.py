@@ -1,6 +1,6 @@
 """Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
 
-from . import bootstrap, copula, independent
+from . import bootstrap, copula, independent, lowrank_mvn, mvn, smote
 from ._base import Generator, GeneratorInfo
 from ._registry import create, get, info, load, names, register
 
@@ -14,6 +14,9 @@ __all__ = [
     "independent",
     "info",
     "load",
+    "lowrank_mvn",
+    "mvn",
     "names",
     "register",
+    "smote",
 ]

@@ -16,6 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ..cohort import Cohort, shorten
 from ..errors import CohortError, ConfigError, NotFittedError, suggest
@@ -170,8 +171,9 @@ class Generator(ABC):
             )
         self.frame_ = Frame.of(cohort)
         self.classes_ = classes
-        self.class_sizes_ = sizes
-        self._fit(cohort, codes, np.random.default_rng(seed), jobs)
+        self.class_sizes_ = sizes.astype(np.intp)
+        with threadpool_limits(1):  # threads of a linear-algebra library would change the last digits
+            self._fit(cohort, codes, np.random.default_rng(seed), jobs)
         return self
 
     def sample(
@@ -209,7 +211,8 @@ class Generator(ABC):
         if not hasattr(self, "frame_"):
             raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
         codes = self._design_codes(n, design)
-        values, known = self._sample(codes, np.random.default_rng(seed), jobs)
+        with threadpool_limits(1):
+            values, known = self._sample(codes, np.random.default_rng(seed), jobs)
         for column in self.classes_.columns:
             known[column] = self.classes_[column].to_numpy()[codes]
         return self.frame_.cohort(values, known)
@@ -353,6 +356,6 @@ def class_table(cohort: Cohort) -> tuple[NDArray[np.intp], pd.DataFrame]:
         return np.zeros(cohort.n_samples, dtype=np.intp), pd.DataFrame(index=range(1))
     table = cohort.obs[columns].reset_index(drop=True)
     grouped = table.groupby(columns, observed=True, sort=True)
-    codes = grouped.ngroup().to_numpy(dtype=np.intp)
+    codes: NDArray[np.intp] = grouped.ngroup().to_numpy(dtype=np.intp)
     first = pd.Series(np.arange(len(table))).groupby(codes).first()
     return codes, table.iloc[first.to_numpy()].reset_index(drop=True)

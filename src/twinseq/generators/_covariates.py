@@ -91,7 +91,7 @@ class CovariateModel:
                 keys = finer
                 stratifying.append(name)
         grouped = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=True)
-        strata = grouped.ngroup().to_numpy(dtype=np.intp)
+        strata: NDArray[np.intp] = grouped.ngroup().to_numpy(dtype=np.intp)
         first = pd.Series(np.arange(len(keys))).groupby(strata).first().to_numpy()
         rows = keys.iloc[first].reset_index(drop=True)
         rows.columns = pd.Index(["class", *stratifying])
@@ -209,7 +209,7 @@ class CovariateModel:
                 parts += [(codes == level).astype(float) for level in range(len(column.levels) - 1)]
         if not parts:
             return np.zeros((len(known), 0))
-        encoded = np.column_stack(parts)
+        encoded: NDArray[np.float64] = np.column_stack(parts)
         for _, rows in stratum_rows(strata):
             encoded[rows] -= encoded[rows].mean(axis=0)
         return encoded

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..parallel import run
-from ..transforms import size_factors
+from ..transforms import log_normalised, size_factors
 
 Floats = NDArray[np.floating[Any]]
 MAX_KNOTS = 64
@@ -54,9 +54,7 @@ class LatentProfiles:
         """Return ``n_samples × len(genes)`` latent values."""
         part = self.x[:, genes]
         values = np.asarray(part.toarray() if sp.issparse(part) else part, dtype=np.float64)
-        if self.factors is None:
-            return values
-        return np.log2(values / self.factors[:, None] + 1.0)
+        return values if self.factors is None else log_normalised(values, self.factors)
 
 
 def smoothing_matrix(n: int, bandwidth: float) -> NDArray[np.float64]:
@@ -72,9 +70,8 @@ def smoothing_matrix(n: int, bandwidth: float) -> NDArray[np.float64]:
     kernel = np.exp(-0.5 * (distance / width) ** 2)
     s0, s1, s2 = ((kernel * distance**power).sum(axis=1, keepdims=True) for power in (0, 1, 2))
     determinant = s0 * s2 - s1**2
-    if n < 3:
-        return kernel / s0
-    return kernel * (s2 - s1 * distance) / determinant
+    weights: NDArray[np.float64] = kernel / s0 if n < 3 else kernel * (s2 - s1 * distance) / determinant
+    return weights
 
 
 def interpolation_matrix(levels: Floats, n_knots: int, n: int) -> NDArray[np.float64]:
@@ -214,13 +211,14 @@ def _stratum_knots(y: Floats, at_atom: NDArray[np.bool_], smooth: Floats, is_cou
     mean, spread = moments(ordered)
     smooth_mean, smooth_spread = moments(back @ knots)
     ratio = np.where(smooth_spread > 1e-9, spread / np.maximum(smooth_spread, 1e-9), 1.0)
-    knots = mean + (knots - smooth_mean) * np.clip(ratio, 0.5, 2.0)
+    knots = np.asarray(mean + (knots - smooth_mean) * np.clip(ratio, 0.5, 2.0))
     if not is_counts:
         return knots
     target = np.where(live, np.exp2(ordered) - 1.0, 0).sum(axis=0)
     linear = np.maximum(np.exp2(knots) - 1.0, 0.0)
     reached = np.where(live, np.maximum(np.exp2(back @ knots) - 1.0, 0.0), 0).sum(axis=0)
-    return np.log2(linear * np.where(reached > 0, target / np.maximum(reached, 1e-12), 1.0) + 1.0)
+    matched: Floats = np.log2(linear * np.where(reached > 0, target / np.maximum(reached, 1e-12), 1.0) + 1.0)
+    return matched
 
 
 def round_keeping_totals(values: Floats) -> NDArray[np.int64]:
@@ -241,3 +239,33 @@ def stratum_rows(strata: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.int
     """Yield each stratum that occurs, with its rows."""
     for stratum in np.unique(strata):
         yield int(stratum), np.flatnonzero(strata == stratum)
+
+
+def size_margins(profiles: LatentProfiles, strata: NDArray[np.intp], n_strata: int, bandwidth: float) -> Margins | None:
+    """Return the margins of the log2 size factors, as those of a single gene; ``None`` for continuous profiles."""
+    if profiles.factors is None:
+        return None
+    single = LatentProfiles(np.log2(profiles.factors)[:, None], None)
+    return Margins.fit(single, strata, n_strata, bandwidth)
+
+
+def draw_size_factors(margins: Margins, stratum: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw ``n`` size factors of a stratum, evenly spread over their distribution, in random order."""
+    drawn: NDArray[np.float64] = np.exp2(rng.permutation(margins.balanced(stratum, n, slice(0, 1))[:, 0]))
+    return drawn
+
+
+def under(prefix: str, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the entries of ``state`` whose names start with ``prefix``, without it."""
+    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+
+
+def size_state(margins: Margins | None) -> dict[str, NDArray[Any]]:
+    """Return the size margins as plain arrays; nothing for continuous profiles."""
+    return {} if margins is None else {f"size.{name}": value for name, value in margins.state().items()}
+
+
+def size_restore(state: Mapping[str, NDArray[Any]]) -> Margins | None:
+    """Invert `size_state`."""
+    found = under("size.", state)
+    return Margins.restore(found) if found else None

@@ -14,23 +14,32 @@ full rank: a twin never lies in the span of the training samples. No gene × gen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 from sklearn.utils.extmath import randomized_svd
-from threadpoolctl import threadpool_limits
 
 from ..cohort import Cohort
 from ..errors import ConfigError
 from ..parallel import run
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel, normal_scores
-from ._margins import LatentProfiles, Margins, gene_blocks, round_keeping_totals, stratum_rows
+from ._margins import (
+    LatentProfiles,
+    Margins,
+    draw_size_factors,
+    gene_blocks,
+    round_keeping_totals,
+    size_margins,
+    size_restore,
+    size_state,
+    stratum_rows,
+    under,
+)
 from ._registry import register
-from .independent import draw_size_factors, size_margins, size_restore, size_state, under
 
 MIN_RESIDUAL = 0.02
 """Smallest share of a gene's variance that stays its own."""
@@ -64,7 +73,9 @@ class Copula(Generator):
         reference="twinseq; copula of Sklar 1959, factors by randomised SVD (Halko et al. 2011, SIAM Review 53:217)",
         modality="both",
     )
-    presets: Mapping[str, Mapping[str, Any]] = {"faithful": {"factors": None, "balanced": True, "smoothing": 0.7}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "faithful": {"factors": None, "balanced": True, "smoothing": 0.7}
+    }
 
     def __init__(self, factors: int | None = None, balanced: bool = True, smoothing: float = 0.7) -> None:
         if factors is not None and factors < 0:
@@ -138,9 +149,7 @@ class Copula(Generator):
         self.effects_, self.loadings_, self.residual_ = state["effects"], state["loadings"], state["residual"]
 
 
-def within_stratum_scores(
-    profiles: LatentProfiles, strata: NDArray[np.intp], jobs: int = 1
-) -> NDArray[np.float32]:
+def within_stratum_scores(profiles: LatentProfiles, strata: NDArray[np.intp], jobs: int = 1) -> NDArray[np.float32]:
     """Return each gene's normal scores within strata, ``n × G``, scaled to unit variance over all samples.
 
     Constant genes score 0.
@@ -167,10 +176,8 @@ def regress(
     """Return the least-squares effects of covariates on latent scores, ``q × G``, and what they leave over."""
     if encoded.shape[1] == 0:
         return np.zeros((0, scores.shape[1]), dtype=np.float32), scores
-    with threadpool_limits(1):
-        effects = (np.linalg.pinv(encoded) @ scores).astype(np.float32)
-        left = scores - encoded.astype(np.float32) @ effects
-    return effects, left
+    effects = (np.linalg.pinv(encoded) @ scores).astype(np.float32)
+    return effects, scores - encoded.astype(np.float32) @ effects
 
 
 def factor_loadings(scores: NDArray[np.float32], k: int, freedom: int, seed: int) -> NDArray[np.float32]:
@@ -181,8 +188,7 @@ def factor_loadings(scores: NDArray[np.float32], k: int, freedom: int, seed: int
     """
     if k == 0:
         return np.zeros((0, scores.shape[1]), dtype=np.float32)
-    with threadpool_limits(1):
-        _, strengths, axes = randomized_svd(scores, n_components=k, n_iter=4, random_state=seed)
+    _, strengths, axes = randomized_svd(scores, n_components=k, n_iter=4, random_state=seed)
     loadings: NDArray[np.float32] = (strengths[:, None] / np.sqrt(freedom) * axes).astype(np.float32)
     # With few samples the leading factors can claim nearly all of a gene's variance; some always stays its own.
     communality = (loadings**2).sum(axis=0)

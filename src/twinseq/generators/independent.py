@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from ..cohort import Cohort
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel
-from ._margins import LatentProfiles, Margins, gene_blocks, stratum_rows
+from ._margins import (
+    LatentProfiles,
+    Margins,
+    draw_size_factors,
+    gene_blocks,
+    size_margins,
+    size_restore,
+    size_state,
+    stratum_rows,
+    under,
+)
 from ._registry import register
 
 
@@ -76,33 +86,3 @@ class Independent(Generator):
         self.margins_ = Margins.restore(under("margins.", state))
         self.size_margins_ = size_restore(state)
         self.covariates_ = CovariateModel.restore(state)
-
-
-def size_margins(profiles: LatentProfiles, strata: NDArray[np.intp], n_strata: int, bandwidth: float) -> Margins | None:
-    """Return the margins of the log2 size factors, as those of a single gene; ``None`` for continuous profiles."""
-    if profiles.factors is None:
-        return None
-    single = LatentProfiles(np.log2(profiles.factors)[:, None], None)
-    return Margins.fit(single, strata, n_strata, bandwidth)
-
-
-def draw_size_factors(margins: Margins, stratum: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw ``n`` size factors of a stratum, evenly spread over their distribution, in random order."""
-    drawn: NDArray[np.float64] = np.exp2(rng.permutation(margins.balanced(stratum, n, slice(0, 1))[:, 0]))
-    return drawn
-
-
-def under(prefix: str, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the entries of ``state`` whose names start with ``prefix``, without it."""
-    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-
-
-def size_state(margins: Margins | None) -> dict[str, NDArray[Any]]:
-    """Return the size margins as plain arrays; nothing for continuous profiles."""
-    return {} if margins is None else {f"size.{name}": value for name, value in margins.state().items()}
-
-
-def size_restore(state: Mapping[str, NDArray[Any]]) -> Margins | None:
-    """Invert `size_state`."""
-    found = under("size.", state)
-    return Margins.restore(found) if found else None
