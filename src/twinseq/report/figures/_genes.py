@@ -1,0 +1,125 @@
+"""The genes of one contrast: which are differential, which are named, and what is written beside their points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..text import in_plot, number, shown
+from ._figure import Table, numbers
+
+PADJ = 0.05
+LFC = 1.0
+BASE_MEAN = 10.0
+NAMED = 15
+LABELLED = 6
+
+
+def contrasts(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each contrast's name and genes, in order of appearance."""
+    for name, genes in table.groupby("contrast", sort=False, observed=True):
+        yield str(name), genes.reset_index(drop=True)
+
+
+def column(genes: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column as numbers; all missing where the table has no such column."""
+    if name not in genes:
+        return np.full(len(genes), np.nan)
+    values: NDArray[np.float64] = genes[name].to_numpy(dtype=float)
+    return values
+
+
+def differential(genes: pd.DataFrame, source: str) -> NDArray[np.bool_]:
+    """Return which genes are called in ``source``: padj < 0.05, |log2 fold change| ≥ 1, mean count ≥ 10."""
+    lfc, padj = column(genes, f"lfc_{source}"), column(genes, f"padj_{source}")
+    with np.errstate(invalid="ignore"):
+        called: NDArray[np.bool_] = (padj < PADJ) & (np.abs(lfc) >= LFC) & (column(genes, "base_mean") >= BASE_MEAN)
+    return called
+
+
+def named(genes: pd.DataFrame) -> pd.DataFrame:
+    """Return the `NAMED` genes most significant in the real data, up and down, most significant first."""
+    ranked = genes.assign(_size=-np.abs(column(genes, "lfc_real"))).sort_values(["padj_real", "_size"], kind="stable")
+    ranked = ranked[(ranked["padj_real"] < PADJ) & ranked["lfc_real"].notna()]
+    up, down = ranked[ranked["lfc_real"] > 0], ranked[ranked["lfc_real"] < 0]
+    return pd.concat([up.head(NAMED), down.head(NAMED)]).drop(columns="_size").sort_values("padj_real", kind="stable")
+
+
+def points(
+    genes: pd.DataFrame,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    x_limits: tuple[float, float],
+    y_limits: tuple[float, float],
+) -> dict[str, Any]:
+    """Return the named genes as points at ``x``, ``y``, a few of them with their name beside them."""
+    inside_x, inside_y = np.clip(x, *x_limits), np.clip(y, *y_limits)
+    labels = _labels(genes["gene"].tolist(), inside_x, inside_y, x_limits, y_limits)
+    middle = (x_limits[0] + x_limits[1]) / 2
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": numbers(inside_x),
+        "y": numbers(inside_y),
+        "text": labels,
+        "textposition": ["middle right" if value < middle else "middle left" for value in inside_x],
+        "textfont": {"size": 10.5, "color": "var(--ink)"},
+        "customdata": [_hover(gene) for _, gene in genes.iterrows()],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "marker": {"size": 6, "color": "var(--ink)", "line": {"width": 1, "color": "var(--paper)"}},
+        "cliponaxis": False,
+    }
+
+
+def _hover(gene: pd.Series[Any]) -> str:
+    lines = [f"<b>{in_plot(gene['gene'], 40)}</b>"]
+    for source, name in (("real", "real"), ("twin", "twin"), ("holdout", "hold-out")):
+        lfc, padj = gene.get(f"lfc_{source}", np.nan), gene.get(f"padj_{source}", np.nan)
+        if np.isfinite(lfc):
+            lines.append(f"{name}: log2 fold change {number(lfc)}, padj {number(padj)}")
+    return "<br>".join(lines)
+
+
+def _labels(
+    names: list[object],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    x_limits: tuple[float, float],
+    y_limits: tuple[float, float],
+) -> list[str]:
+    """Name the first genes whose labels do not run into one another; the others keep their hover text."""
+    across = (x - x_limits[0]) / (x_limits[1] - x_limits[0])
+    along = (y - y_limits[0]) / (y_limits[1] - y_limits[0])
+    taken: list[tuple[float, float]] = []
+    labels = []
+    for name, left, height in zip(names, across, along, strict=True):
+        free = all(abs(height - other) > 0.05 or abs(left - side) > 0.35 for side, other in taken)
+        if free and np.isfinite(left) and np.isfinite(height) and len(taken) < 2 * LABELLED:
+            taken.append((float(left), float(height)))
+            labels.append(in_plot(name, 14))
+        else:
+            labels.append("")
+    return labels
+
+
+def gene_table(genes: pd.DataFrame) -> Table | None:
+    """Return the named genes as a table for the page."""
+    top = named(genes)
+    if top.empty:
+        return None
+    sources = [source for source in ("real", "twin", "holdout") if np.isfinite(column(top, f"lfc_{source}")).any()]
+    names = {"real": "real", "twin": "twin", "holdout": "hold-out"}
+    columns = ["Gene", "Mean count"]
+    for source in sources:
+        columns += [f"LFC {names[source]}", f"padj {names[source]}"]
+    rows = []
+    for _, gene in top.iterrows():
+        cells = [shown(gene["gene"], 40), number(gene.get("base_mean", np.nan))]
+        for source in sources:
+            cells += [number(gene[f"lfc_{source}"]), number(gene[f"padj_{source}"])]
+        rows.append(tuple(cells))
+    return Table("Genes most significant in the real data", tuple(columns), rows)

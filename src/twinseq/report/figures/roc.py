@@ -1,0 +1,67 @@
+"""ROC curves: models trained on the twin and on the real data, both tested on the hold-out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..text import number, shown
+from ._figure import Figure, Key, Panel, axis, colour, numbers
+
+READING = (
+    "Both models are tested on real hold-out samples: the nearer a curve to the upper left corner, the better the "
+    "classifier; a useful twin's curve runs along that of the model trained on real data."
+)
+PANELS = 6
+NAMES = {"real": "trained on real", "twin": "trained on the twin"}
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def roc(table: pd.DataFrame) -> Figure | None:
+    """Draw the true positive rate against the false positive rate, one panel a gene set."""
+    panels, findings = [], []
+    models = list(dict.fromkeys(table["model"].astype(str)))
+    dashes = {model: DASHES[index % len(DASHES)] for index, model in enumerate(models)}
+    for name, part in list(table.groupby("panel", sort=False, observed=True))[:PANELS]:
+        data, areas = [], []
+        for (model, trained), curve in part.groupby(["model", "train_on"], sort=False, observed=True):
+            if str(trained) not in NAMES:
+                continue
+            ordered = curve.sort_values(["fpr", "tpr"])
+            x, y = ordered["fpr"].to_numpy(dtype=float), ordered["tpr"].to_numpy(dtype=float)
+            area = float(np.trapezoid(y, x))
+            data.append(_curve(str(trained), x, y, f"{shown(model, 30)}, AUC {number(area)}", dashes[str(model)]))
+            areas.append(f"{shown(model, 30)} {NAMES[str(trained)]} {number(area)}")
+        if not data:
+            continue
+        layout = {
+            "xaxis": axis("false positive rate", (-0.01, 1.01), dtick=0.25),
+            "yaxis": axis("true positive rate", (-0.01, 1.01), dtick=0.25),
+            "shapes": [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": _CHANCE}],
+        }
+        heading = shown(name, 40)
+        panels.append(Panel(data, layout, f"ROC curves on {heading}", heading, "square"))
+        findings.append(f"{heading}, area under the curve: {'; '.join(areas)}")
+    if not panels:
+        return None
+    legend = [Key("line real solid", NAMES["real"]), Key("line twin solid", NAMES["twin"]), Key("guide", "chance")]
+    if len(models) > 1:
+        legend += [Key(f"line ink {dashes[model]}", shown(model, 30)) for model in models]
+    return Figure("ROC curves", READING, tuple(findings), tuple(panels), tuple(legend))
+
+
+_CHANCE = {"color": "var(--faint)", "width": 1, "dash": "dot"}
+
+
+def _curve(trained: str, x: np.ndarray, y: np.ndarray, hover: str, dash: str) -> dict[str, object]:
+    from ..text import in_plot
+
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": numbers(x),
+        "y": numbers(y),
+        "text": [in_plot(f"{NAMES[trained]}: {hover}", 80)] * len(x),
+        "hovertemplate": "%{text}<extra></extra>",
+        "line": {"color": colour(trained), "dash": dash, "width": 2.2, "shape": "hv"},
+    }

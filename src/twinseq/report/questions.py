@@ -1,0 +1,48 @@
+"""What a metric is called and which question it answers, from the metric registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from ..errors import ConfigError
+
+ACRONYMS = {
+    "auc": "AUC", "c2st": "C2ST", "cv": "CV", "dcr": "DCR", "de": "DE", "fpr": "FPR", "ks": "KS", "lfc": "LFC",
+    "mad": "MAD", "mmd": "MMD", "nes": "NES", "nndr": "NNDR", "padj": "adjusted p", "pca": "PCA", "pr": "PR",
+    "prdc": "PRDC", "r": "r", "tpr": "TPR", "trtr": "TRTR", "trts": "TRTS", "tstr": "TSTR", "f1": "F1",
+    "top100": "top 100", "top500": "top 500",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class About:
+    """A metric in words: title, the question it answers, how to read it, its formula and source."""
+
+    title: str
+    question: str = ""
+    reading: str = ""
+    formula: str = ""
+    reference: str = ""
+
+
+def about(name: str) -> About:
+    """Return what the metric registry says of ``name``.
+
+    A report may hold figures of a metric that this version does not know, from a plug-in or a later version;
+    they are shown under a readable form of their name.
+    """
+    title = readable(name)
+    try:
+        metric = import_module("twinseq.metrics").get(name)
+    except (ImportError, AttributeError, ConfigError):
+        return About(title)
+    words = (str(getattr(metric, field, "") or "") for field in ("question", "reading", "formula", "reference"))
+    return About(str(getattr(metric, "title", "") or title), *words)
+
+
+def readable(name: str) -> str:
+    """Return a registry name as words: ``de_recall`` becomes ``DE recall``."""
+    words = [ACRONYMS.get(word, word) for word in name.split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:] if words[0] not in ACRONYMS else text

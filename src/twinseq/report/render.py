@@ -1,0 +1,89 @@
+"""The page: everything the templates need, gathered from the report, and the finished HTML."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from ..results import AuditReport
+from .sections import sections
+from .text import json_block
+from .words import header, omitted_rows, provenance_rows, summary, verdict
+
+
+def render(report: AuditReport) -> str:
+    """Return the report as one HTML page that needs no network and no other file.
+
+    Parameters
+    ----------
+    report
+        What an audit found; nothing else is drawn.
+
+    Returns
+    -------
+    The page, with plotly.js inside it once.
+    """
+    parts = sections(report)
+    panels = [panel for part in parts for figure in part.all_figures for panel in figure.panels]
+    numbers = {id(panel): index for index, panel in enumerate(panels)}
+    plotly, script = Markup(get_plotlyjs()), Markup(_asset("page.js"))
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=header(report),
+            verdict=verdict(report),
+            summary=summary(report),
+            sections=parts,
+            omitted=omitted_rows(report),
+            provenance=provenance_rows(report),
+            panel_number=lambda panel: numbers[id(panel)],
+            panels=Markup(json_block([{"data": panel.data, "layout": panel.layout} for panel in panels])),
+            style=Markup(_asset("style.css")),
+            plotly=plotly,
+            script=script,
+            policy=_policy(plotly, script),
+        )
+    )
+    # A lone surrogate from a wrongly decoded table cannot be written as UTF-8.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _policy(*scripts: str) -> str:
+    """Return a content security policy: no request at all, and no script but ours.
+
+    It is the second line of defence: were a name from the data ever written unescaped, it could not run.
+    """
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("twinseq.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    """Return one of our own files as it stands, to be inlined."""
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]

@@ -1,0 +1,165 @@
+"""The sections of the page: which metrics and figures belong where, and what is said where one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..results import AuditReport
+from .figures._figure import Figure
+from .figures._genes import contrasts
+from .figures.covariates import covariate_shares
+from .figures.curves import detected_genes, library_sizes
+from .figures.fold_changes import fold_changes
+from .figures.mean_variance import mean_variance
+from .figures.pca import pca
+from .figures.roc import roc
+from .figures.spectrum import spectrum
+from .figures.volcano import volcano
+from .rows import Row, rows
+from .text import shown
+
+# Each contrast costs about 0.2 MB of page; the rest are in the table.
+CONTRASTS = 4
+
+
+@dataclass(frozen=True)
+class Group:
+    """Figures under a heading of their own, which can be folded away."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: its words, its metric rows, its figures, and what it could not draw.
+
+    Parameters
+    ----------
+    key, title, lead
+        Anchor, heading, and the sentences under it.
+    rows, community
+        Metric rows; those of the community benchmark are kept apart, since they are there for comparison only.
+    figures
+        Figures that stand open.
+    groups
+        Figures by contrast, when there are several.
+    missing
+        Figures left out, and why.
+    """
+
+    key: str
+    title: str
+    lead: tuple[str, ...]
+    rows: tuple[Row, ...]
+    community: tuple[Row, ...]
+    figures: tuple[Figure, ...]
+    groups: tuple[Group, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def all_figures(self) -> tuple[Figure, ...]:
+        """All figures of the section in the order of the page."""
+        return self.figures + tuple(figure for group in self.groups for figure in group.figures)
+
+
+TITLES = {
+    "fidelity": "Fidelity",
+    "biology": "Biology: differential expression",
+    "utility": "Utility: training on the twin",
+    "covariates": "Covariates",
+    "privacy": "Privacy: descriptive distances",
+}
+LEADS = {
+    "fidelity": (
+        "Does the twin look like another draw from the same population? Each figure compares the twin with real "
+        "data, and stands beside what other real donors reach in the twin's place.",
+    ),
+    "biology": (
+        "Would an analyst who has only the twin come to the same findings? DESeq2 is run on the real data and on the "
+        "twin with the same design, and the results are compared gene by gene.",
+    ),
+    "utility": (
+        "Is a classifier that has only seen the twin as good, on real donors it has never met, as one trained on the "
+        "real data? TSTR means train on synthetic, test on real; TRTR train on real, test on real.",
+    ),
+    "covariates": ("Do the columns that come with the profiles keep their distribution and their associations?",),
+    "privacy": (
+        "How near do the twin's profiles lie to those it was made from?",
+        "Passing these figures is no evidence of safety: a twin can lie far from every training profile and still "
+        "betray who was in it. Only attacks can tell, and the verdict rests on them.",
+    ),
+}
+
+Draw = Callable[[Mapping[str, pd.DataFrame]], Figure | None]
+
+
+def _from(name: str, draw: Callable[[pd.DataFrame], Figure | None]) -> Draw:
+    return lambda tables: draw(tables[name]) if name in tables and len(tables[name]) else None
+
+
+DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
+    "fidelity": (
+        ("Library sizes", _from("library_size", library_sizes)),
+        ("Detected genes", _from("detected_genes", detected_genes)),
+        ("Mean and variance", _from("mean_variance", mean_variance)),
+        (
+            "Principal components",
+            lambda tables: pca(*(tables.get(f"pca_{part}") for part in ("groups", "twin", "axes"))),
+        ),
+        ("Eigenvalue spectrum", _from("eigenvalues", spectrum)),
+    ),
+    "utility": (("ROC curves", _from("roc", roc)),),
+    "covariates": (("Covariate shares", _from("covariates", covariate_shares)),),
+}
+
+
+def sections(report: AuditReport) -> tuple[Section, ...]:
+    """Return the sections that have something to say, in the order of the page."""
+    known = [*TITLES, *dict.fromkeys(metric.group for metric in report.metrics if metric.group not in TITLES)]
+    made = [_section(report, key, index) for index, key in enumerate(known)]
+    return tuple(part for part in made if part.rows or part.community or part.all_figures or part.key == "privacy")
+
+
+def _section(report: AuditReport, key: str, index: int) -> Section:
+    figures: list[Figure] = []
+    groups: list[Group] = []
+    missing: list[str] = []
+    for name, draw in DRAWN.get(key, ()):
+        figure = draw(report.tables)
+        if figure is None:
+            missing.append(f"{name}: the audit gave no figures for it.")
+        else:
+            figures.append(figure)
+    if key == "biology":
+        groups, missing = _contrasts(report.tables.get("de_genes"))
+        if len(groups) == 1:
+            figures, groups = list(groups[0].figures), []
+    every = rows(report.metrics, key)
+    return Section(
+        key=key if key in TITLES else f"group-{index}",
+        title=TITLES.get(key, shown(key, 40)),
+        lead=LEADS.get(key, ()),
+        rows=tuple(row for row in every if not row.name.startswith("paper_")),
+        community=tuple(row for row in every if row.name.startswith("paper_")),
+        figures=tuple(figures),
+        groups=tuple(groups),
+        missing=tuple(missing),
+    )
+
+
+def _contrasts(table: pd.DataFrame | None) -> tuple[list[Group], list[str]]:
+    if table is None or table.empty:
+        return [], [
+            "Volcano plots and fold changes: the audit gave no gene table, as without a label or without counts."
+        ]
+    every = list(contrasts(table))
+    groups = [
+        Group(shown(name, 80), tuple(figure for figure in (volcano(genes), fold_changes(genes)) if figure.panels))
+        for name, genes in every[:CONTRASTS]
+    ]
+    left = [shown(name, 40) for name, _ in every[CONTRASTS:]]
+    return groups, [f"{len(left)} more contrasts, kept in the gene table: {', '.join(left[:20])}."] if left else []

@@ -1,0 +1,69 @@
+(() => {
+  "use strict";
+  const panels = JSON.parse(document.getElementById("panels").textContent);
+  const plots = [...document.querySelectorAll(".plot")];
+
+  // Figures name CSS variables instead of colours, so that the theme of the page decides.
+  const coloured = (value, style) => {
+    if (typeof value === "string") {
+      const name = /^var\((--[a-z-]+)\)$/.exec(value);
+      return name ? style.getPropertyValue(name[1]).trim() : value;
+    }
+    return Array.isArray(value) ? value.map((item) => coloured(item, style)) : value;
+  };
+  const themed = (value, style) => {
+    if (Array.isArray(value)) return value.map((item) => themed(item, style));
+    if (value === null || typeof value !== "object") return value;
+    const entries = Object.entries(value).map(([key, item]) =>
+      [key, /color/.test(key) ? coloured(item, style) : themed(item, style)]);
+    return Object.fromEntries(entries);
+  };
+
+  const layoutOf = (layout, style, narrow) => {
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = {
+      gridcolor: colour("--grid"), linecolor: colour("--faint"), zerolinecolor: colour("--rule"), zerolinewidth: 1,
+      showline: true, ticks: "outside", ticklen: 4, tickcolor: colour("--faint"), automargin: true, fixedrange: narrow,
+    };
+    const full = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
+      margin: { l: 52, r: 14, t: 14, b: 46 }, dragmode: narrow ? false : "zoom",
+      font: { family: style.getPropertyValue("--sans").trim(), size: 12, color: colour("--muted") },
+      hoverlabel: {
+        bgcolor: colour("--paper"), bordercolor: colour("--rule"), font: { color: colour("--ink"), size: 12 }, align: "left",
+      },
+      ...themed(layout, style),
+    };
+    full.xaxis = { ...axis, ...full.xaxis };
+    full.yaxis = { ...axis, ...full.yaxis };
+    return full;
+  };
+
+  const settings = {
+    responsive: true, displaylogo: false, displayModeBar: "hover",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+    toImageButtonOptions: { format: "svg", filename: "twinseq" },
+  };
+  const draw = (plot) => {
+    if (plot.offsetWidth === 0) return;
+    const style = getComputedStyle(document.documentElement);
+    const narrow = matchMedia("(pointer: coarse), (max-width: 40rem)").matches;
+    const { data, layout } = panels[Number(plot.dataset.panel)];
+    Plotly.react(plot, themed(data, style), layoutOf(layout, style, narrow), settings);
+  };
+  const drawAll = () => plots.forEach(draw);
+
+  drawAll();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  document.querySelectorAll("details").forEach((details) =>
+    details.addEventListener("toggle", () => details.open && details.querySelectorAll(".plot").forEach(draw)));
+
+  // On paper everything is unfolded and light.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => folded.forEach((details) => { details.open = false; }));
+  matchMedia("print").addEventListener("change", drawAll);
+})();

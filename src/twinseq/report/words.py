@@ -1,0 +1,193 @@
+"""The page in words: what was compared, the verdict, the summary, what is missing, how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..results import AuditReport, MetricResult
+from .questions import readable
+from .text import number, percent, shown
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict area: a CSS class, a headline and the reasons."""
+
+    tone: str
+    headline: str
+    policy: str
+    reasons: tuple[str, ...]
+
+
+OUTCOMES = {
+    "pass": "Passed",
+    "review": "Needs review",
+    "fail": "Failed",
+    "inconclusive": "Inconclusive",
+}
+
+
+def verdict(report: AuditReport) -> Verdict:
+    """Return the verdict; without attacks there is none."""
+    outcome = str(report.verdict.get("outcome") or "not judged").replace("_", " ")
+    reasons = report.verdict.get("reasons") or ()
+    reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
+    if outcome in OUTCOMES:
+        tone, headline = outcome, OUTCOMES[outcome]
+    else:
+        tone = "open"
+        headline = "Not judged: no attacks run" if not report.attacks else f"Not judged: {shown(outcome)}"
+    policy = report.verdict.get("policy")
+    return Verdict(tone, headline, shown(policy) if policy else "", tuple(shown(reason, 400) for reason in reasons))
+
+
+def omitted_rows(report: AuditReport) -> list[tuple[str, str, str]]:
+    """Return what could not be computed: title, group, reason."""
+    return [(shown(readable(item.name)), shown(item.group), shown(item.reason, 400)) for item in report.omitted]
+
+
+def provenance_rows(report: AuditReport) -> list[tuple[str, str]]:
+    """Return the provenance as a flat list of setting and value."""
+    return [(shown(key, 80), shown(value, 200)) for key, value in _flat(report.provenance)]
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{prefix} › {key}" if prefix else str(key))
+    elif isinstance(value, list | tuple) and not any(isinstance(item, Mapping) for item in value):
+        yield prefix, ", ".join(map(str, value)) or "none"
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value, start=1):
+            yield from _flat(item, f"{prefix} {index}")
+    elif isinstance(value, bool):
+        yield prefix, "yes" if value else "no"
+    else:
+        yield prefix, "none" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What was compared: title, one line of facts, and the size of each part."""
+
+    title: str
+    facts: tuple[str, ...]
+    parts: tuple[tuple[str, str], ...]
+
+
+PARTS = (
+    ("train", "Training data, which the twin was made from"),
+    ("holdout", "Hold-out, real donors the generator never saw"),
+    ("reference", "Reference data"),
+    ("twin", "Twin"),
+)
+
+
+def header(report: AuditReport) -> Header:
+    """Return the head of the page, as far as the provenance tells."""
+    provenance = report.provenance
+    parts = []
+    for key, name in PARTS:
+        described = provenance.get(key)
+        if isinstance(described, Mapping):
+            parts.append((name, _size(described)))
+    twin, real = (_name(provenance.get(key)) for key in ("twin", "train"))
+    title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
+    facts = []
+    for key in ("created", "date", "time"):
+        if isinstance(provenance.get(key), str):
+            facts.append(shown(provenance[key], 40))
+            break
+    version = provenance.get("twinseq") or provenance.get("version")
+    if version is None and isinstance(provenance.get("versions"), Mapping):
+        version = provenance["versions"].get("twinseq")
+    if version:
+        facts.append(f"twinseq {shown(version, 40)}")
+    return Header(title, tuple(facts), tuple(parts))
+
+
+def _name(described: Any) -> str:
+    if not isinstance(described, Mapping):
+        return ""
+    return next((shown(described[key], 60) for key in ("file", "name", "source") if described.get(key)), "")
+
+
+def _size(described: Mapping[str, Any]) -> str:
+    sizes = [
+        f"{described[key]:,} {unit}"
+        for key, unit in (("n_samples", "samples"), ("n_donors", "donors"), ("n_genes", "genes"))
+        if isinstance(described.get(key), int)
+    ]
+    return ", ".join(([_name(described)] if _name(described) else []) + sizes)
+
+
+def summary(report: AuditReport) -> tuple[str, ...]:
+    """Return three to five sentences that a reader in a hurry needs, each number beside its ceiling."""
+    figures = {metric.name: metric for metric in report.metrics}
+    sentences = [sentence for write in (_genes, _changes, _classifier, _samples) if (sentence := write(figures))]
+    sentences.append(_safety(report))
+    if report.omitted:
+        count = len(report.omitted)
+        sentences.append(
+            f"{count} figure{'s' if count > 1 else ''} could not be computed; the reasons are listed further down."
+        )
+    return tuple(sentences)
+
+
+Figures = Mapping[str, MetricResult]
+
+
+def _genes(figures: Figures) -> str:
+    recall, precision = figures.get("de_recall"), figures.get("de_precision")
+    if recall is None:
+        return ""
+    text = f"The twin recovers {percent(recall.value)} of the differential genes of the real data"
+    if precision is not None:
+        text += f", and {percent(precision.value)} of what it reports is differential there too"
+    return text + _reach(recall, percent(recall.ceiling or 0.0)) + "."
+
+
+def _changes(figures: Figures) -> str:
+    r = figures.get("lfc_pearson")
+    if r is None:
+        return ""
+    text = f"Fold changes agree with r = {number(r.value)}"
+    if "lfc_slope" in figures:
+        text += f" and slope {number(figures['lfc_slope'].value)}"
+    return text + _reach(r, f"r = {number(r.ceiling)}") + "."
+
+
+def _classifier(figures: Figures) -> str:
+    named = [metric for name, metric in figures.items() if name.startswith("tstr") and "auc" in name]
+    if not named:
+        return ""
+    metric = named[0]
+    text = f"A classifier trained on the twin reaches an AUC of {number(metric.value)} on real donors it has never met"
+    if metric.ceiling is not None:
+        text += f"; trained on the real data, it reaches {number(metric.ceiling)}"
+    return text + "."
+
+
+def _samples(figures: Figures) -> str:
+    metric = figures.get("c2st_auc")
+    if metric is None:
+        return ""
+    text = (
+        f"A model asked to tell twin samples from real ones has an AUC of {number(metric.value)}, "
+        "where 0.5 is a coin flip"
+    )
+    if metric.ceiling is not None:
+        text += f" and one real half against another gives {number(metric.ceiling)}"
+    return text + "."
+
+
+def _reach(metric: MetricResult, ceiling: str) -> str:
+    return "" if metric.ceiling is None else f"; real donors in the twin's place reach {ceiling}"
+
+
+def _safety(report: AuditReport) -> str:
+    if report.attacks:
+        return "What attacks found is in the verdict above."
+    return "No attacks were run, so this page says what the twin is worth and nothing of whether it is safe to release."
