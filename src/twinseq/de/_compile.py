@@ -3,9 +3,8 @@
 A kernel is a plain loop over genes ``start … stop`` that releases the interpreter lock. Blocks of genes
 are handed to a small pool of threads. No gene's result depends on another gene, nor on the block it is
 in, so the output is the same to the last bit whatever the number of threads. A pool of ordinary threads
-is preferred to numba's own parallel loops because it compiles several times faster, may be entered from
-several threads at once, and survives a later ``fork`` (numba's ``workqueue`` and GNU OpenMP layers abort
-the process in one or the other of these cases).
+is preferred to numba's own parallel loops because those add half a second of compilation to
+each kernel, and their ``workqueue`` layer aborts the process when two threads enter it at once.
 """
 
 import os
@@ -23,9 +22,13 @@ _BLOCK = 256
 def kernel(function: Function) -> Function:
     """Compile with numba on the first call, without the interpreter lock, and keep the result on disk.
 
-    Division by zero gives infinity or NaN, as in numpy.
+    Division by zero gives infinity or NaN, as in numpy. Where no folder can be written, nothing is kept.
     """
-    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    try:
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:
+        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast(Function, compiled)
 
 
 def available_cpus() -> int:

@@ -1,6 +1,7 @@
 """Differential expression of a cohort in one call."""
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,7 +151,7 @@ def _spread(values: Floats, present: npt.NDArray[np.intp], n_genes: int) -> Floa
 
 def _matched(
     counts: pd.DataFrame | npt.NDArray[np.generic], metadata: pd.DataFrame
-) -> tuple[pd.DataFrame, "pd.Index[Hashable]"]:
+) -> tuple[pd.DataFrame, "pd.Index[Any]"]:
     """Return the metadata in the order of the counts, and the genes."""
     if not isinstance(counts, pd.DataFrame):
         if counts.ndim != 2 or counts.shape[0] != len(metadata):
@@ -171,7 +172,7 @@ def _matched(
 
 
 def _checked_counts(
-    counts: pd.DataFrame | npt.NDArray[np.generic], samples: "pd.Index[Hashable]", genes: "pd.Index[Hashable]"
+    counts: pd.DataFrame | npt.NDArray[np.generic], samples: "pd.Index[Any]", genes: "pd.Index[Any]"
 ) -> Floats:
     """Return counts as contiguous ``n_genes × n_samples`` floats, or say which entry is no count."""
     try:

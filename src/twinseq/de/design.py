@@ -53,8 +53,7 @@ class GroupedDesign:
     @property
     def least_squares(self) -> Floats:
         """The matrix that maps a response to its least-squares coefficients, ``n_coefficients × n_samples``."""
-        q, r = np.linalg.qr(self.matrix)
-        return np.ascontiguousarray(np.linalg.solve(r, q.T))
+        return np.ascontiguousarray(np.linalg.pinv(self.matrix))
 
 
 def genes_first(matrix: npt.ArrayLike) -> Floats:

@@ -141,7 +141,7 @@ def cox_reid_slope(alpha: float, rows: Floats, weights: Floats, m: Floats, work:
         Both NaN where the matrix is not positive definite.
     """
     p = rows.shape[1]
-    m[:3] = 0.0
+    m.fill(0.0)
     for g in range(rows.shape[0]):
         w1 = weights[g, 0]
         w2 = -alpha * weights[g, 1]

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -288,7 +288,7 @@ class NumbaInference(Inference):  # type: ignore[misc]
         out = np.empty(len(normalised))
         mean_inverse = float(np.mean(1.0 / _vector(size_factors)))
         self._run(rough.moment_dispersions, len(normalised), normalised, mean_inverse, out)
-        return out[(normalised != 0).any(axis=1)]
+        return cast(Floats, out[(normalised != 0).any(axis=1)])
 
     def dispersion_trend_gamma_glm(self, covariates: pd.Series, targets: pd.Series) -> tuple[Floats, Floats, bool]:
         """Fit the trend ``a0 + a1 × covariate``; return coefficients, predictions and convergence."""

@@ -153,7 +153,7 @@ def fit_coefficients(
         alpha = dispersions[gene]
         r = 1.0 / alpha
         constant = -n * log_gamma(r)
-        beta[:] = 0.0
+        beta.fill(0.0)
         for i in range(n):
             sample = order[i]
             y[i] = counts[gene, sample]
@@ -167,8 +167,8 @@ def fit_coefficients(
         steps = 0
         good = True
         while change > tolerance:
-            system[:] = 0.0
-            right[:] = 0.0
+            system.fill(0.0)
+            right.fill(0.0)
             for g in range(n_groups):
                 for a in range(p):
                     right[a] += rows[g, a] * response_sums[g]
@@ -187,7 +187,8 @@ def fit_coefficients(
             if not good or steps >= max_steps:
                 good = False
                 break
-            beta[:] = right
+            for a in range(p):
+                beta[a] = right[a]
             loss = reweight(y, factors, log_factors, rows, bounds, alpha, smallest, beta, weight_sums, response_sums)
             previous = deviance
             deviance = -2.0 * (loss - constant)
@@ -199,7 +200,7 @@ def fit_coefficients(
         if not good:
             continue
 
-        system[:] = 0.0
+        system.fill(0.0)
         for g in range(n_groups):
             for a in range(p):
                 for b in range(a + 1):

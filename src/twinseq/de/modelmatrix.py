@@ -6,6 +6,7 @@ parentheses or any script in them mean nothing.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -76,9 +77,9 @@ def model_matrix(
     owners: list[Hashable] = ["the intercept"]
     tested = reference = np.zeros(len(metadata), dtype=np.bool_)
     for name in design:
-        values = metadata[name]
-        if isinstance(values, pd.DataFrame):
+        if sum(label == name for label in metadata.columns) > 1:
             raise CohortError(f"metadata has more than one column called {name!r}; rename one")
+        values = metadata[name]
         if values.isna().any():
             row = metadata.index[int(np.argmax(values.isna().to_numpy()))]
             raise CohortError(f"column {name!r} has no value for sample {row!r}; fill it in or leave the sample out")
@@ -118,10 +119,10 @@ def _standardised(values: Floats, name: Hashable) -> Floats:
     if not np.isfinite(values).all():
         raise CohortError(f"column {name!r} holds an infinite value")
     spread = values.std()
-    return ((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None]
+    return cast(Floats, ((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None])
 
 
-def _positions(levels: "pd.Index[Hashable]", name: Hashable, tested: Hashable, reference: Hashable) -> tuple[int, int]:
+def _positions(levels: "pd.Index[Any]", name: Hashable, tested: Hashable, reference: Hashable) -> tuple[int, int]:
     if tested == reference:
         raise ConfigError(f"the contrast compares level {tested!r} of column {name!r} with itself")
     known = list(levels)

@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _MAX_STEPS = 200
+_RESOLVED = 1e-9
 
 
 @kernel
@@ -113,7 +114,7 @@ def fit_penalised(
     for at in range(start, stop):
         gene = genes[at]
         alpha = dispersions[gene]
-        beta[:] = 0.0
+        beta.fill(0.0)
         for i in range(n):
             y[i] = counts[gene, order[i]]
             response = math.log(y[i] / factors[i] + 0.1)
@@ -130,7 +131,10 @@ def fit_penalised(
             solve_in_place(hessian, step, p)
             for a in range(p):
                 decrement -= gradient[a] * step[a]
-            if decrement <= 1e-16 * max(1.0, abs(loss)):
+            if decrement <= _RESOLVED:
+                # The last step's error is of the order of its square.
+                for a in range(p):
+                    beta[a] += step[a]
                 done = True
                 break
             length = 1.0
@@ -147,11 +151,12 @@ def fit_penalised(
                 done = decrement <= 1e-8 * max(1.0, abs(loss))
                 break
             loss = trial_loss
-            beta[:] = trial
+            for a in range(p):
+                beta[a] = trial[a]
         converged[gene] = done
         if not done:
             continue
-        hessian[:] = 0.0
+        hessian.fill(0.0)
         for g in range(n_groups):
             predictor = 0.0
             for a in range(p):

@@ -9,6 +9,8 @@ outliers"). The robust dispersion is by moments, from variances trimmed within e
 three replicates.
 """
 
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import f as f_distribution
@@ -40,7 +42,7 @@ def trimmed_mean(values: Floats, share: float) -> Floats:
     """Return row means without the ``share`` lowest and highest values of each row."""
     n = values.shape[1]
     cut = int(n * share)
-    return np.asarray(np.sort(values, axis=1)[:, cut : n - cut].mean(axis=1))
+    return cast(Floats, np.sort(values, axis=1)[:, cut : n - cut].mean(axis=1))
 
 
 def _trimmed_variance(values: Floats, share: float, scale: float) -> Floats:
@@ -68,7 +70,7 @@ def robust_dispersions(normalised: Floats, design: GroupedDesign) -> Floats:
             share, scale = (1 / 8, 1.51) if len(group) >= 24 else (1 / 4, 1.86) if len(group) >= 4 else (1 / 3, 2.04)
             np.maximum(variance, _trimmed_variance(normalised[:, group], share, scale), out=variance)
     mean = normalised.mean(axis=1)
-    return np.maximum((variance - mean) / mean**2, _SMALLEST_DISPERSION)
+    return cast(Floats, np.maximum((variance - mean) / mean**2, _SMALLEST_DISPERSION))
 
 
 def cooks_distances(counts: Floats, size_factors: Floats, means: Floats, hat: Floats, design: GroupedDesign) -> Floats:
@@ -89,8 +91,10 @@ def cooks_distances(counts: Floats, size_factors: Floats, means: Floats, hat: Fl
         block = slice(start, start + _BLOCK)
         alpha = robust_dispersions(counts[block] / size_factors, design)[:, None]
         mu, h = means[block], hat[block]
-        out[block] = (counts[block] - mu) ** 2 / ((mu + alpha * mu * mu) * p) * (h / (1.0 - h) ** 2)
-    return out
+        # A sample alone in its group has a hat diagonal of one: 0/0, and nothing to compare it with.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out[block] = (counts[block] - mu) ** 2 / ((mu + alpha * mu * mu) * p) * (h / (1.0 - h) ** 2)
+    return np.nan_to_num(out, copy=False, nan=0.0, posinf=np.inf)
 
 
 def replace_outliers(
@@ -130,7 +134,7 @@ def untestable(counts: Floats, distances: Floats, considered: Floats, limit: flo
     judged
         Samples with at least three replicates, ``n_samples``.
     """
-    flagged = (considered[:, judged] > limit).any(axis=1)
+    flagged = cast(Flags, ((considered > limit) & judged).any(axis=1))
     genes = np.flatnonzero(flagged)
     worst = distances[genes].argmax(axis=1)
     alone = (counts[genes] > counts[genes, worst][:, None]).sum(axis=1) < 3

@@ -28,7 +28,7 @@ def linear_means(
     smallest: float,
     out: Floats,
 ) -> None:
-    """Write the means ``size factor × max(fit, smallest / size factor)`` of a linear model of ``counts / size_factors``.
+    """Write ``max(size factor × fit, smallest)``, the fit being of a linear model of the normalised counts.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def linear_means(
     p, n = least_squares.shape
     coefficients = np.empty(p)
     for gene in range(start, stop):
-        coefficients[:] = 0.0
+        coefficients.fill(0.0)
         for i in range(n):
             response = counts[gene, i] / size_factors[i]
             for a in range(p):
@@ -70,7 +70,7 @@ def rough_dispersions(
     p, n = least_squares.shape
     coefficients = np.empty(p)
     for gene in range(start, stop):
-        coefficients[:] = 0.0
+        coefficients.fill(0.0)
         for i in range(n):
             for a in range(p):
                 coefficients[a] += least_squares[a, i] * normalised[gene, i]

@@ -23,6 +23,7 @@ Integers = npt.NDArray[np.int64]
 
 _MAX_STEPS = 100
 _MAX_HALVINGS = 40
+_RESOLVED = 1e-9
 
 
 @kernel
@@ -59,8 +60,8 @@ def objective(
         Filled, ``n_coefficients`` and its square.
     """
     n_groups, p = rows.shape
-    gradient[:] = 0.0
-    hessian[:] = 0.0
+    gradient.fill(0.0)
+    hessian.fill(0.0)
     value = 0.0
     for g in range(n_groups):
         predictor = 0.0
@@ -177,7 +178,11 @@ def shrink_coefficients(
             decrement = 0.0
             for a in range(p):
                 decrement -= gradient[a] * step[a]
-            if decrement <= 1e-18 * max(1.0, abs(value)) and ridge == 0.0:
+            if decrement <= _RESOLVED and ridge == 0.0:
+                # The last step's error is of the order of its square.
+                for a in range(p):
+                    beta[a] += step[a]
+                objective(beta, y, factors, rows, bounds, size, no_shrink_scale, scale, index, gradient, hessian)
                 done = True
                 break
             length = 1.0
@@ -207,12 +212,15 @@ def shrink_coefficients(
                 done = decrement <= 1e-9 * max(1.0, abs(value)) and ridge == 0.0
                 break
             value = trial_value
-            beta[:] = trial
-            gradient[:] = trial_gradient
-            hessian[:] = trial_hessian
+            for a in range(p):
+                beta[a] = trial[a]
+                gradient[a] = trial_gradient[a]
+                for b in range(p):
+                    hessian[a, b] = trial_hessian[a, b]
         converged[gene] = done
         if done:
-            beta_out[gene] = beta
+            for a in range(p):
+                beta_out[gene, a] = beta[a]
             if cholesky(hessian, p):
                 inverse(hessian, inverse_hessian_out[gene], p, work)
             else:

@@ -72,15 +72,6 @@ def half_solved_norm(factor: Floats, vector: Floats, size: int, work: Floats) ->
 
 
 @kernel
-def log_determinant(factor: Floats, size: int) -> float:
-    """Return the log-determinant of the factorised matrix."""
-    total = 0.0
-    for i in range(size):
-        total += math.log(factor[i, i])
-    return 2.0 * total
-
-
-@kernel
 def inverse(factor: Floats, out: Floats, size: int, work: Floats) -> None:
     """Write the inverse of the factorised matrix into ``out``."""
     for column in range(size):

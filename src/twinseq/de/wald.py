@@ -61,7 +61,7 @@ def standard_errors(
     solution = np.empty(p)
     for gene in range(start, stop):
         alpha = dispersions[gene]
-        information[:] = 0.0
+        information.fill(0.0)
         for g in range(n_groups):
             weight = 0.0
             for i in range(bounds[g], bounds[g + 1]):
