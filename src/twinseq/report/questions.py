@@ -8,22 +8,27 @@ from importlib import import_module
 from ..errors import ConfigError
 
 ACRONYMS = {
-    "auc": "AUC", "c2st": "C2ST", "cv": "CV", "dcr": "DCR", "de": "DE", "fpr": "FPR", "ks": "KS", "lfc": "LFC",
-    "mad": "MAD", "mmd": "MMD", "nes": "NES", "nndr": "NNDR", "padj": "adjusted p", "pca": "PCA", "pr": "PR",
-    "prdc": "PRDC", "r": "r", "tpr": "TPR", "trtr": "TRTR", "trts": "TRTS", "tstr": "TSTR", "f1": "F1",
-    "top100": "top 100", "top500": "top 500",
+    "auc": "AUC", "c2st": "C2ST", "cv": "CV", "dcr": "DCR", "de": "DE", "f1": "F1", "fpr": "FPR",
+    "jaccard": "Jaccard", "ks": "KS", "lfc": "LFC", "mad": "MAD", "mmd": "MMD", "nes": "NES", "nndr": "NNDR",
+    "p5": "5th percentile", "padj": "adjusted p", "pca": "PCA", "pearson": "Pearson", "pr": "PR", "prdc": "PRDC",
+    "r": "r", "spearman": "Spearman", "top100": "top 100", "top500": "top 500", "tpr": "TPR", "trtr": "TRTR",
+    "trts": "TRTS", "tstr": "TSTR", "tv": "TV", "w1": "Wasserstein distance", "z": "z",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class About:
-    """A metric in words: title, the question it answers, how to read it, its formula and source."""
+    """A metric in words: title, the question it answers, how to read it, its formula and source.
+
+    ``against`` says what the twin is held against: ``"train"``, ``"holdout"``, ``"real"``, ``"both"``.
+    """
 
     title: str
     question: str = ""
     reading: str = ""
     formula: str = ""
     reference: str = ""
+    against: str = ""
 
 
 def about(name: str) -> About:
@@ -37,12 +42,12 @@ def about(name: str) -> About:
         metric = import_module("twinseq.metrics").get(name)
     except (ImportError, AttributeError, ConfigError):
         return About(title)
-    words = (str(getattr(metric, field, "") or "") for field in ("question", "reading", "formula", "reference"))
-    return About(str(getattr(metric, "title", "") or title), *words)
+    fields = ("question", "reading", "formula", "reference", "against")
+    return About(title, *(str(getattr(metric, field, "") or "") for field in fields))
 
 
 def readable(name: str) -> str:
     """Return a registry name as words: ``de_recall`` becomes ``DE recall``."""
     words = [ACRONYMS.get(word, word) for word in name.split("_")]
     text = " ".join(words)
-    return text[:1].upper() + text[1:] if words[0] not in ACRONYMS else text
+    return text[:1].upper() + text[1:]

@@ -32,6 +32,7 @@ def render(report: AuditReport) -> str:
     panels = [panel for part in parts for figure in part.all_figures for panel in figure.panels]
     numbers = {id(panel): index for index, panel in enumerate(panels)}
     plotly, script = Markup(get_plotlyjs()), Markup(_asset("page.js"))
+    definitions = [(row.title, row.formula, row.reference) for part in parts for row in part.all_rows if row.formula]
     page = (
         _environment()
         .get_template("page.html.j2")
@@ -41,6 +42,7 @@ def render(report: AuditReport) -> str:
             summary=summary(report),
             sections=parts,
             omitted=omitted_rows(report),
+            definitions=definitions,
             provenance=provenance_rows(report),
             panel_number=lambda panel: numbers[id(panel)],
             panels=Markup(json_block([{"data": panel.data, "layout": panel.layout} for panel in panels])),

@@ -11,6 +11,8 @@ from .questions import about
 from .text import interval, number, shown
 
 MEMORISATION = "above the real-vs-real ceiling: memorisation suspected"
+# Agreement with donors that the generator never saw cannot come from memory; pooling many samples can give it.
+SMOOTHING = "above the real-vs-real ceiling: smoother than real data"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Row:
     name: str
     title: str
     question: str
+    reading: str
+    formula: str
+    reference: str
     value: str
     interval: str
     interval_note: str
@@ -64,6 +69,9 @@ def row(metric: MetricResult) -> Row:
         name=shown(metric.name),
         title=shown(words.title, 120),
         question=shown(words.question, 400),
+        reading=shown(words.reading, 400),
+        formula=shown(words.formula, 400),
+        reference=shown(words.reference, 300),
         value=number(metric.value),
         interval=interval(metric.ci),
         interval_note=shown(metric.ci_note, 120),
@@ -72,7 +80,7 @@ def row(metric: MetricResult) -> Row:
         floor=number(metric.floor),
         floor_source=shown(metric.floor_source, 120),
         n=f"{metric.n:,} {shown(metric.n_unit, 30)}".strip() if metric.n else "",
-        flag=MEMORISATION if beyond_ceiling(metric) else "",
+        flag=(SMOOTHING if words.against == "holdout" else MEMORISATION) if beyond_ceiling(metric) else "",
         scale=scale(metric),
         spoken="; ".join(parts),
     )
@@ -100,7 +108,7 @@ def scale(metric: MetricResult) -> Scale | None:
     value = _goodness(metric, metric.value)
     floor = _goodness(metric, metric.floor)
     ceiling = _goodness(metric, metric.ceiling)
-    ideal = _goodness(metric, metric.ideal)
+    ideal = _goodness(metric, _ideal(metric))
     if value is None or (floor is None and ceiling is None):
         return None
     marks = [mark for mark in (value, floor, ceiling, ideal) if mark is not None]
@@ -125,7 +133,15 @@ def _goodness(metric: MetricResult, figure: float | None) -> float | None:
         return None
     if metric.direction == "higher":
         return figure
-    return -figure if metric.direction == "lower" else -abs(figure - metric.ideal)
+    if metric.direction == "lower":
+        return -figure
+    ideal = _ideal(metric)
+    return None if ideal is None else -abs(figure - ideal)
+
+
+def _ideal(metric: MetricResult) -> float | None:
+    """Return the best conceivable figure; that of real data where there is no other."""
+    return metric.ceiling if metric.ideal is None else metric.ideal
 
 
 def _goodness_interval(metric: MetricResult) -> tuple[float, float] | None:
@@ -135,5 +151,6 @@ def _goodness_interval(metric: MetricResult) -> tuple[float, float] | None:
     if ends[0] is None or ends[1] is None:
         return None
     low, high = min(ends[0], ends[1]), max(ends[0], ends[1])
-    straddles_ideal = metric.direction == "target" and metric.ci[0] <= metric.ideal <= metric.ci[1]
+    ideal = _ideal(metric)
+    straddles_ideal = metric.direction == "target" and ideal is not None and metric.ci[0] <= ideal <= metric.ci[1]
     return low, 0.0 if straddles_ideal else high

@@ -39,14 +39,15 @@ class Section:
 
     Parameters
     ----------
-    key, title, lead
-        Anchor, heading, and the sentences under it.
-    rows, community
-        Metric rows; those of the community benchmark are kept apart, since they are there for comparison only.
+    key, title, lead, caution
+        Anchor, heading, the sentences under it, and what must not be concluded.
+    rows, further, community
+        Metric rows: those to read first, the rest, and those of the community benchmark, which are there for
+        comparison only.
     figures
         Figures that stand open.
     groups
-        Figures by contrast, when there are several.
+        Figures by contrast.
     missing
         Figures left out, and why.
     """
@@ -54,11 +55,18 @@ class Section:
     key: str
     title: str
     lead: tuple[str, ...]
+    caution: str
     rows: tuple[Row, ...]
+    further: tuple[Row, ...]
     community: tuple[Row, ...]
     figures: tuple[Figure, ...]
     groups: tuple[Group, ...]
     missing: tuple[str, ...]
+
+    @property
+    def all_rows(self) -> tuple[Row, ...]:
+        """All metric rows of the section in the order of the page."""
+        return self.rows + self.further + self.community
 
     @property
     def all_figures(self) -> tuple[Figure, ...]:
@@ -88,11 +96,31 @@ LEADS = {
     ),
     "covariates": ("Do the columns that come with the profiles keep their distribution and their associations?",),
     "privacy": (
-        "How near do the twin's profiles lie to those it was made from?",
-        "Passing these figures is no evidence of safety: a twin can lie far from every training profile and still "
-        "betray who was in it. Only attacks can tell, and the verdict rests on them.",
+        "How near do the twin's profiles lie to those it was made from, beside the distance to donors it never saw?",
     ),
 }
+CAUTIONS = {
+    "privacy": (
+        "Passing these figures is no evidence of safety: a twin can lie far from every training profile and still "
+        "betray who was in it. Only attacks can tell, and the verdict rests on them."
+    ),
+}
+
+HEADLINES = {
+    "fidelity": (
+        "library_size_ks", "detected_genes_ks", "zeros_per_gene_ks", "mean_variance_ks", "dispersion_ks",
+        "gene_correlation_ks", "correlation_r", "pca_subspace", "mmd", "c2st_auc_logistic", "c2st_auc_trees",
+        "prdc_coverage",
+    ),
+    "biology": (
+        "de_recall", "de_precision", "de_sign_agreement", "lfc_pearson", "lfc_slope", "padj_pearson",
+        "lfc_replication", "de_replication", "null_fpr",
+    ),
+    "utility": (
+        "tstr_auc_top100_logistic", "tstr_auc_top500_logistic", "tstr_auc_mad_logistic", "tstr_auc_top500_trees",
+        "tstr_ratio_auc", "tstr_f1",
+    ),
+}  # fmt: skip
 
 Draw = Callable[[Mapping[str, pd.DataFrame]], Figure | None]
 
@@ -136,14 +164,16 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
             figures.append(figure)
     if key == "biology":
         groups, missing = _contrasts(report.tables.get("de_genes"))
-        if len(groups) == 1:
-            figures, groups = list(groups[0].figures), []
     every = rows(report.metrics, key)
+    own = [row for row in every if not row.name.startswith("paper_")]
+    first = [row for row in own if row.name in HEADLINES.get(key, ())] or own
     return Section(
         key=key if key in TITLES else f"group-{index}",
         title=TITLES.get(key, shown(key, 40)),
         lead=LEADS.get(key, ()),
-        rows=tuple(row for row in every if not row.name.startswith("paper_")),
+        caution=CAUTIONS.get(key, ""),
+        rows=tuple(first),
+        further=tuple(row for row in own if row not in first),
         community=tuple(row for row in every if row.name.startswith("paper_")),
         figures=tuple(figures),
         groups=tuple(groups),

@@ -74,12 +74,12 @@ def count(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as per cent; one decimal where it is nearly all or nearly nothing."""
+    """Return a share as per cent, with one decimal near both ends, where it matters."""
     if not math.isfinite(share):
         return DASH
     value = 100 * share
-    near_an_end = 0 < value < 2 or 98 < value < 100
-    return f"{value:.1f} %" if near_an_end else f"{value:.0f} %"
+    near_an_end = 0 < value < 5 or 90 < value < 100
+    return f"{value:.1f} %" if near_an_end else f"{value:.0f} %"
 
 
 def interval(ci: tuple[float, float] | None) -> str:

@@ -40,7 +40,8 @@ def verdict(report: AuditReport) -> Verdict:
         tone = "open"
         headline = "Not judged: no attacks run" if not report.attacks else f"Not judged: {shown(outcome)}"
     policy = report.verdict.get("policy")
-    return Verdict(tone, headline, shown(policy) if policy else "", tuple(shown(reason, 400) for reason in reasons))
+    reasons = tuple(shown(reason, 400) for reason in reasons if str(reason).strip(". ").lower() not in headline.lower())
+    return Verdict(tone, headline, shown(policy) if policy else "", reasons)
 
 
 def omitted_rows(report: AuditReport) -> list[tuple[str, str, str]]:
@@ -127,13 +128,11 @@ def summary(report: AuditReport) -> tuple[str, ...]:
     """Return three to five sentences that a reader in a hurry needs, each number beside its ceiling."""
     figures = {metric.name: metric for metric in report.metrics}
     sentences = [sentence for write in (_genes, _changes, _classifier, _samples) if (sentence := write(figures))]
-    sentences.append(_safety(report))
-    if report.omitted:
+    if report.omitted and len(sentences) < 4:
         count = len(report.omitted)
-        sentences.append(
-            f"{count} figure{'s' if count > 1 else ''} could not be computed; the reasons are listed further down."
-        )
-    return tuple(sentences)
+        what = "figure" if count == 1 else "figures"
+        sentences.append(f"{count} {what} could not be computed; the reasons are listed further down.")
+    return (*sentences, _safety(report))
 
 
 Figures = Mapping[str, MetricResult]
@@ -153,17 +152,17 @@ def _changes(figures: Figures) -> str:
     r = figures.get("lfc_pearson")
     if r is None:
         return ""
-    text = f"Fold changes agree with r = {number(r.value)}"
+    text = f"Fold changes agree with r = {number(r.value)}"
     if "lfc_slope" in figures:
         text += f" and slope {number(figures['lfc_slope'].value)}"
-    return text + _reach(r, f"r = {number(r.ceiling)}") + "."
+    return text + _reach(r, f"r = {number(r.ceiling)}") + "."
 
 
 def _classifier(figures: Figures) -> str:
-    named = [metric for name, metric in figures.items() if name.startswith("tstr") and "auc" in name]
+    named = [metric for name, metric in figures.items() if name.startswith("tstr_auc")]
     if not named:
         return ""
-    metric = named[0]
+    metric = figures.get("tstr_auc_top500_logistic", named[0])
     text = f"A classifier trained on the twin reaches an AUC of {number(metric.value)} on real donors it has never met"
     if metric.ceiling is not None:
         text += f"; trained on the real data, it reaches {number(metric.ceiling)}"
@@ -171,9 +170,10 @@ def _classifier(figures: Figures) -> str:
 
 
 def _samples(figures: Figures) -> str:
-    metric = figures.get("c2st_auc")
-    if metric is None:
+    judges = [metric for name, metric in figures.items() if name.startswith("c2st_auc")]
+    if not judges:
         return ""
+    metric = max(judges, key=lambda judge: abs(judge.value - 0.5))
     text = (
         f"A model asked to tell twin samples from real ones has an AUC of {number(metric.value)}, "
         "where 0.5 is a coin flip"

@@ -126,6 +126,12 @@ def axis(title: str, limits: tuple[float, float] | None = None, **more: Any) -> 
     return settings
 
 
+def padded(limits: tuple[float, float], share: float = 0.05) -> tuple[float, float]:
+    """Return limits with some air, so that what is drawn at the border is not cut."""
+    air = share * (limits[1] - limits[0])
+    return limits[0] - air, limits[1] + air
+
+
 def note(text: str, x: float, y: float, anchor: str = "left") -> dict[str, Any]:
     """Return a text inside the panel, placed in fractions of it."""
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..text import percent, shown
+from ..text import number, shown
 from ._figure import Figure, Key, Panel, axis, colour, numbers, plot_names
 
 READING = (
@@ -23,7 +23,7 @@ def covariate_shares(table: pd.DataFrame) -> Figure | None:
         shown_part = part.head(LEVELS)
         # Positions rather than names on the axis: two long levels may be shortened to the same text.
         places = list(range(len(shown_part)))
-        data = [_bars(shown_part, places, source) for source in ("twin", "real")]
+        data = [_bars(shown_part, places, source) for source in ("real", "twin")]
         layout = {
             "barmode": "group",
             "bargap": 0.25,
@@ -43,7 +43,9 @@ def covariate_shares(table: pd.DataFrame) -> Figure | None:
         gap = (part["real_share"] - part["twin_share"]).abs()
         if len(gap.dropna()):
             at = shown(part["level_or_bin"].iloc[int(gap.argmax())], 40)
-            findings.append(f"{heading}: largest difference {percent(float(gap.max()))} of samples (at {at})")
+            findings.append(
+                f"{heading}: largest difference {number(100 * float(gap.max()), 2)} percentage points, at {at}"
+            )
         if len(part) > LEVELS:
             findings.append(f"{heading}: {len(part) - LEVELS} more levels are in the table")
     if not panels:

@@ -61,7 +61,7 @@ def _curves(
             modes.append(f"{SOURCE_NAMES[source]} {typical(median(x[kept], density[kept]))}")
         if not data:
             continue
-        layout = {"xaxis": axis(x_title), "yaxis": axis("density", rangemode="tozero", showticklabels=False)}
+        layout = {"xaxis": axis(x_title), "yaxis": axis("density", rangemode="tozero", showticklabels=False, ticks="")}
         panels.append(Panel(data, layout, f"{title} of class {shown(label, 40)}", shown(label, 40), "low"))
         findings.append(f"{shown(label, 40)}: median {', '.join(modes)}")
     if not panels:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..text import number
 from ._density import density, fullest, grid
-from ._figure import SOURCE_NAMES, Figure, Key, Panel, axis, finite, note
+from ._figure import SOURCE_NAMES, Figure, Key, Panel, axis, finite, note, padded
 from ._genes import column, named, points
 
 READING = (
@@ -41,8 +41,8 @@ def fold_changes(genes: pd.DataFrame) -> Figure:
             data.append(points(drawn, column(drawn, "lfc_real"), column(drawn, f"lfc_{source}"), limits, limits))
         shift = float(y.mean() - slope * x.mean())
         layout = {
-            "xaxis": axis("log2 fold change, real", limits),
-            "yaxis": axis(f"log2 fold change, {name}", limits),
+            "xaxis": axis("log2 fold change, real", padded(limits)),
+            "yaxis": axis(f"log2 fold change, {name}", padded(limits)),
             "shapes": [
                 _diagonal(-reach, -reach, reach, reach, "var(--faint)", "dot"),
                 _diagonal(-reach, shift - slope * reach, reach, shift + slope * reach, "var(--ink)", "solid"),

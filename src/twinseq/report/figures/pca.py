@@ -98,12 +98,12 @@ def _ellipse(group: pd.Series, share: float) -> dict[str, object]:
 def _name(group: pd.Series) -> dict[str, object]:
     return {
         "x": float(group["mean1"]),
-        "y": float(group["mean2"]),
+        # Above the outer ellipse, where it hides no point.
+        "y": float(group["mean2"] + np.sqrt(RADII[0.9] * group["cov22"])),
+        "yanchor": "bottom",
         "text": f"<b>{in_plot(group['label'])}</b>",
         "showarrow": False,
         "font": {"color": "var(--ink)", "size": 12},
-        "bgcolor": "var(--veil)",
-        "borderpad": 2,
     }
 
 

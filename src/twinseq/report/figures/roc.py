@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..text import number, shown
+from ..text import in_plot, number, shown
 from ._figure import Figure, Key, Panel, axis, colour, numbers
 
 READING = (
@@ -14,6 +14,11 @@ READING = (
 )
 PANELS = 6
 NAMES = {"real": "trained on real", "twin": "trained on the twin"}
+PANEL_NAMES = {
+    "top100": "100 most variable genes",
+    "top500": "500 most variable genes",
+    "mad": "genes of largest median absolute deviation",
+}
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -39,7 +44,7 @@ def roc(table: pd.DataFrame) -> Figure | None:
             "yaxis": axis("true positive rate", (-0.01, 1.01), dtick=0.25),
             "shapes": [{"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": _CHANCE}],
         }
-        heading = shown(name, 40)
+        heading = PANEL_NAMES.get(str(name), shown(name, 40))
         panels.append(Panel(data, layout, f"ROC curves on {heading}", heading, "square"))
         findings.append(f"{heading}, area under the curve: {'; '.join(areas)}")
     if not panels:
@@ -54,8 +59,6 @@ _CHANCE = {"color": "var(--faint)", "width": 1, "dash": "dot"}
 
 
 def _curve(trained: str, x: np.ndarray, y: np.ndarray, hover: str, dash: str) -> dict[str, object]:
-    from ..text import in_plot
-
     return {
         "type": "scatter",
         "mode": "lines",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..text import count, percent
 from ._density import density, fullest, grid
-from ._figure import Figure, Key, Panel, axis, finite
+from ._figure import Figure, Key, Panel, axis, finite, padded
 from ._genes import LFC, PADJ, column, differential, gene_table, named, points
 
 READING = (
@@ -35,8 +35,8 @@ def volcano(genes: pd.DataFrame) -> Figure:
             height = _surprise(column(drawn, f"padj_{source}"))
             data.append(points(drawn, column(drawn, f"lfc_{source}"), height, x_limits, y_limits))
         layout = {
-            "xaxis": axis("log2 fold change", x_limits),
-            "yaxis": axis("−log10 adjusted p", y_limits),
+            "xaxis": axis("log2 fold change", padded(x_limits)),
+            "yaxis": axis("−log10 adjusted p", padded(y_limits, 0.03)),
             "shapes": [_guide(x0=-LFC, x1=-LFC), _guide(x0=LFC, x1=LFC), _guide(y0=1.301, y1=1.301)],
         }
         name = "Real data" if source == "real" else "Twin"
@@ -49,7 +49,7 @@ def volcano(genes: pd.DataFrame) -> Figure:
         legend=(
             Key("ramp real", f"real, 1 to {count(most)} genes per cell (log scale)"),
             Key("ramp twin", "twin, same scale"),
-            Key("dot", "named: most significant in the real data"),
+            Key("gene", "named: most significant in the real data"),
             Key("guide", f"|LFC| = {LFC:.0f} and padj = {PADJ}"),
         ),
         table=gene_table(genes),

@@ -3,6 +3,9 @@
   const panels = JSON.parse(document.getElementById("panels").textContent);
   const plots = [...document.querySelectorAll(".plot")];
 
+  // On a touch screen a drag scrolls the page; it must not zoom a plot that happens to lie under the finger.
+  const touch = matchMedia("(hover: none)").matches;
+
   // Figures name CSS variables instead of colours, so that the theme of the page decides.
   const coloured = (value, style) => {
     if (typeof value === "string") {
@@ -19,15 +22,16 @@
     return Object.fromEntries(entries);
   };
 
-  const layoutOf = (layout, style, narrow) => {
+  const layoutOf = (layout, style) => {
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = {
       gridcolor: colour("--grid"), linecolor: colour("--faint"), zerolinecolor: colour("--rule"), zerolinewidth: 1,
-      showline: true, ticks: "outside", ticklen: 4, tickcolor: colour("--faint"), automargin: true, fixedrange: narrow,
+      showline: true, ticks: "outside", ticklen: 4, tickcolor: colour("--faint"), automargin: true, fixedrange: touch,
     };
     const full = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
-      margin: { l: 52, r: 14, t: 14, b: 46 }, dragmode: narrow ? false : "zoom",
+      margin: { l: 34, r: 14, t: 22, b: 46 }, dragmode: touch ? false : "zoom",
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--faint"), activecolor: colour("--ink") },
       font: { family: style.getPropertyValue("--sans").trim(), size: 12, color: colour("--muted") },
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--rule"), font: { color: colour("--ink"), size: 12 }, align: "left",
@@ -39,17 +43,17 @@
     return full;
   };
 
+  // The buttons are listed, not subtracted: plotly's own list holds one that uploads the plot.
   const settings = {
-    responsive: true, displaylogo: false, displayModeBar: "hover",
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", showTips: false,
+    displayModeBar: touch ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: "twinseq" },
   };
   const draw = (plot) => {
     if (plot.offsetWidth === 0) return;
     const style = getComputedStyle(document.documentElement);
-    const narrow = matchMedia("(pointer: coarse), (max-width: 40rem)").matches;
     const { data, layout } = panels[Number(plot.dataset.panel)];
-    Plotly.react(plot, themed(data, style), layoutOf(layout, style, narrow), settings);
+    Plotly.react(plot, themed(data, style), layoutOf(layout, style), settings);
   };
   const drawAll = () => plots.forEach(draw);
 
