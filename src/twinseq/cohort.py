@@ -7,7 +7,7 @@ Roles are stated by the caller and never guessed from names or uniqueness. They 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,13 +62,15 @@ class Cohort:
     source: str = "cohort"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "covariates", tuple(self.covariates))
+        columns: Any = self.covariates
+        names = (columns,) if isinstance(columns, str) else tuple(str(name) for name in columns)
+        object.__setattr__(self, "covariates", names)
         if self.kind not in ("counts", "continuous"):
             raise ConfigError(f"Unknown kind '{self.kind}'{suggest(self.kind, ('counts', 'continuous'))}")
         used: dict[str, str] = {}
         for role, column in self._role_columns():
             if column not in self.adata.obs.columns:
-                known = map(str, self.adata.obs.columns)
+                known = map(shorten, self.adata.obs.columns)
                 raise CohortError(
                     f"{self.source}: the sample table has no column '{shorten(column)}' ({role})"
                     f"{suggest(column, known)}"
@@ -226,7 +228,12 @@ def from_anndata(
     CohortError
         The data break one of the rules in `validate`.
     """
-    kept = dict(adata.uns.get(ROLES_KEY, {}))
+    kept = adata.uns.get(ROLES_KEY, {})
+    if not isinstance(kept, Mapping):
+        raise CohortError(
+            f"{source}: uns['{ROLES_KEY}'] holds no roles of columns ({type(kept).__name__}). "
+            "Remove the entry and state the roles."
+        )
 
     def stated(value: Any, role: str, otherwise: Any) -> Any:
         return value if value is not None else kept.get(role, otherwise)
@@ -236,7 +243,7 @@ def from_anndata(
         label=stated(label, "label", None),
         donor=stated(donor, "donor", None),
         cell_type=stated(cell_type, "cell_type", None),
-        covariates=tuple(map(str, stated(covariates, "covariates", ()))),
+        covariates=stated(covariates, "covariates", ()),
         kind=stated(kind, "kind", "counts"),
         paired=bool(stated(paired, "paired", False)),
         source=source,
@@ -260,15 +267,22 @@ def validate(cohort: Cohort, *, min_per_class: int = 2) -> None:
             f"{cohort.source}: empty ({cohort.n_samples} samples × {cohort.n_genes} genes). "
             "Check that the right file was given and that it is not filtered to nothing."
         )
-    _check_unique(cohort.adata.obs_names, "sample", cohort.source)
-    _check_unique(cohort.adata.var_names, "gene", cohort.source)
+    check_unique(cohort.adata.obs_names, "sample", cohort.source)
+    check_unique(cohort.adata.var_names, "gene", cohort.source)
     _check_values(cohort)
     _check_classes(cohort, min_per_class)
     _check_donors(cohort)
     _check_covariates(cohort)
 
 
-def _check_unique(names: pd.Index[Any], what: str, source: str) -> None:
+def check_unique(names: pd.Index[Any], what: str, source: str) -> None:
+    """Refuse names of samples or genes that occur twice.
+
+    Raises
+    ------
+    CohortError
+        Names the first repeats.
+    """
     if not names.is_unique:
         repeated = names[names.duplicated()].unique()
         shown = ", ".join(f"'{shorten(name, 40)}'" for name in repeated[:5])
@@ -376,7 +390,7 @@ def _check_covariates(cohort: Cohort) -> None:
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             if not np.isfinite(values.to_numpy(dtype=float)).all():
                 raise CohortError(f"{cohort.source}: covariate '{shorten(column)}' has an infinite value.")
-        elif values.nunique() > max(2, len(values) // 2):
+        elif values.nunique() > max(5, len(values) // 2):
             raise CohortError(
                 f"{cohort.source}: covariate '{shorten(column)}' has {values.nunique()} levels for {len(values)} "
                 "samples: it reads like an identifier, and a twin would publish its levels. "

@@ -25,24 +25,14 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
         The folder cannot be written to, or the disk is full. Nothing is left behind.
     """
     target = Path(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".twinseq-", dir=target.parent))
-    except OSError as error:
-        raise OutputError(f"{target}: cannot write there ({error.strerror or error}).") from error
-    try:
-        temporary = scratch / target.name
+    with _scratch_in(target.parent, target) as scratch, _reported(target):
+        temporary = scratch / "new" / target.name
+        temporary.parent.mkdir()
         yield temporary
         if target.is_dir() and temporary.is_dir():
-            shutil.rmtree(target)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise OutputError(
-            f"{target}: writing failed ({error.strerror or error}); nothing was left behind. "
-            "Check the free space and the rights of the folder."
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            _swap_folders(temporary, target, scratch / "old")
+        else:
+            os.replace(temporary, target)
 
 
 @contextmanager
@@ -59,24 +49,61 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
     target = Path(target)
     if target.exists() and not target.is_dir():
         raise OutputError(f"{target}: is a file; give the name of a folder.")
-    try:
-        existed = target.is_dir()
-        target.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".twinseq-", dir=target))
-    except OSError as error:
-        raise OutputError(f"{target}: cannot write there ({error.strerror or error}).") from error
-    done = False
-    try:
+    with _scratch_in(target, target) as scratch, _reported(target):
         yield scratch
         for path in sorted(scratch.iterdir()):
             os.replace(path, target / path.name)
+
+
+@contextmanager
+def _scratch_in(folder: Path, target: Path) -> Iterator[Path]:
+    """Yield a scratch folder inside ``folder``; folders made for it go again if the block fails."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".twinseq-", dir=folder))
+    except OSError as error:
+        _remove_empty(missing)
+        raise OutputError(
+            f"{target}: cannot write there ({error.strerror or error}). "
+            "Check the rights of the folder, or choose another."
+        ) from error
+    done = False
+    try:
+        yield scratch
         done = True
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not done:
+            _remove_empty(missing)
+
+
+@contextmanager
+def _reported(target: Path) -> Iterator[None]:
+    """Turn failures of the system while ``target`` is written into an `OutputError`."""
+    try:
+        yield
     except OSError as error:
         raise OutputError(
             f"{target}: writing failed ({error.strerror or error}); nothing was left behind. "
             "Check the free space and the rights of the folder."
         ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        if not done and not existed:
-            shutil.rmtree(target, ignore_errors=True)
+
+
+def _swap_folders(new: Path, target: Path, old: Path) -> None:
+    """Put the folder ``new`` where ``target`` is; ``target`` comes back if that fails."""
+    os.replace(target, old)
+    try:
+        os.replace(new, target)
+    except OSError:
+        os.replace(old, target)
+        raise
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, innermost first, as far as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
