@@ -356,6 +356,6 @@ def class_table(cohort: Cohort) -> tuple[NDArray[np.intp], pd.DataFrame]:
         return np.zeros(cohort.n_samples, dtype=np.intp), pd.DataFrame(index=range(1))
     table = cohort.obs[columns].reset_index(drop=True)
     grouped = table.groupby(columns, observed=True, sort=True)
-    codes: NDArray[np.intp] = grouped.ngroup().to_numpy(dtype=np.intp)
+    codes = np.asarray(grouped.ngroup(), dtype=np.intp)
     first = pd.Series(np.arange(len(table))).groupby(codes).first()
     return codes, table.iloc[first.to_numpy()].reset_index(drop=True)

@@ -91,7 +91,7 @@ class CovariateModel:
                 keys = finer
                 stratifying.append(name)
         grouped = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=True)
-        strata: NDArray[np.intp] = grouped.ngroup().to_numpy(dtype=np.intp)
+        strata = np.asarray(grouped.ngroup(), dtype=np.intp)
         first = pd.Series(np.arange(len(keys))).groupby(strata).first().to_numpy()
         rows = keys.iloc[first].reset_index(drop=True)
         rows.columns = pd.Index(["class", *stratifying])

@@ -71,8 +71,9 @@ class Smote(Generator):
         return self.scale_.invert(latent, codes, rng), self.known_.iloc[nearer].reset_index(drop=True)
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        kept = {"latent": self.latent_, "codes": self.codes_, "known": pack_frame(self.known_)}
-        return {**kept, **self.scale_.state()}
+        state = self.scale_.state()
+        state |= {"latent": self.latent_, "codes": self.codes_, "known": pack_frame(self.known_)}
+        return state
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.latent_, self.codes_ = state["latent"], state["codes"]
