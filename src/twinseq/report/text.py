@@ -79,7 +79,8 @@ def percent(share: float) -> str:
         return DASH
     value = 100 * share
     near_an_end = 0 < value < 5 or 90 < value < 100
-    return f"{value:.1f} %" if near_an_end else f"{value:.0f} %"
+    text = f"{value:.1f}".removesuffix(".0") if near_an_end else f"{value:.0f}"
+    return f"{text}\xa0%"
 
 
 def interval(ci: tuple[float, float] | None) -> str:

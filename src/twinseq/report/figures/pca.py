@@ -46,7 +46,8 @@ def pca(groups: pd.DataFrame | None, twin: pd.DataFrame | None, axes: pd.DataFra
     legend += [Key(f"symbol {symbols[label]} twin", f"twin, {shown(label, 40)}") for label in labels if len(twin)]
     findings = [*_coverage(centres, twin)]
     if withheld:
-        findings.append(f"{withheld} groups of fewer than {SMALLEST_GROUP} real samples are not drawn")
+        what = "1 group" if withheld == 1 else f"{withheld} groups"
+        findings.append(f"{what} of fewer than {SMALLEST_GROUP} real samples not drawn")
     return Figure("Principal components", READING, tuple(findings), (panel,), tuple(legend))
 
 

@@ -1,0 +1,135 @@
+"""The report in a real browser."""
+
+import base64
+
+import pytest
+
+pytestmark = pytest.mark.web
+
+PLOTS = "document.querySelectorAll('.plot').length"
+DRAWN = "document.querySelectorAll('.plot .main-svg:first-child').length"
+OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    from planted import make_report
+
+    return written("report", make_report())
+
+
+@pytest.fixture(scope="module")
+def hostile_page(written):
+    from planted import hostile_report
+
+    return written("hostile", hostile_report())
+
+
+def fresh(browser):
+    browser.driver.get("about:blank")
+    browser.complaints()
+    browser.requests()
+
+
+def test_the_page_loads_quietly_and_draws_every_plot(browser, page):
+    fresh(browser)
+    browser.open(page)
+    assert browser.ask(DRAWN) == browser.ask(PLOTS) == 16
+    assert browser.complaints() == []
+    asked = [address for address in browser.requests() if not address.startswith(("data:", "blob:"))]
+    assert asked == [page.as_uri()]
+
+
+def test_a_request_would_be_refused(browser, page):
+    fresh(browser)
+    browser.open(page)
+    browser.ask("new Image().src = 'https://example.invalid/x.png'")
+    browser.ask("fetch('https://example.invalid/y').catch(() => 0)")
+    assert any("Content Security Policy" in message for message in browser.complaints())
+
+
+def test_no_button_uploads_a_plot(browser, page):
+    browser.open(page)
+    buttons = browser.ask("[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title).join()")
+    assert "hare" not in buttons
+    assert "loud" not in buttons
+    assert browser.ask("document.querySelector('.plot')._context.plotlyServerURL") == ""
+
+
+def test_dark_mode_reaches_page_and_plots(browser, page):
+    colour = (
+        "[getComputedStyle(document.body).backgroundColor,"
+        " getComputedStyle(document.querySelector('.plot .xtick text')).fill,"
+        " document.querySelector('.plot')._fullData[0].line.color].join()"
+    )
+    browser.open(page)
+    light = browser.ask(colour)
+    browser.open(page, dark=True)
+    dark = browser.ask(colour)
+    assert light.startswith("rgb(255, 255, 255)")
+    assert dark.startswith("rgb(20, 23, 27)")
+    assert light.split(",")[-1] == "#0072b2"
+    assert dark.split(",")[-1] == "#56b4e9"
+
+
+def test_the_theme_can_change_while_the_page_is_open(browser, page):
+    browser.open(page)
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    assert browser.ask("document.querySelector('.plot')._fullData[0].line.color") == "#56b4e9"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_width_scrolls_sideways(browser, page, hostile_page, width):
+    for path in (page, hostile_page):
+        browser.open(path, width=width)
+        assert browser.ask(OVERFLOW) <= 0
+        assert browser.ask("document.querySelectorAll('details').forEach(d => { d.open = true; })") is None
+        assert browser.ask(OVERFLOW) <= 0
+
+
+def test_text_and_tables_stand_without_javascript(browser, page):
+    browser.open(page, scripts=False)
+    assert browser.ask(DRAWN) == 0
+    text = browser.ask("document.body.innerText")
+    assert "Not judged: no attacks run" in text
+    assert "The drawing needs JavaScript" in text
+    assert "genes are differential in the real data" in text
+    assert browser.ask("document.querySelectorAll('table.metrics tbody tr').length") == 10
+    assert browser.ask("document.querySelectorAll('.scale .value').length") == 9
+    assert browser.ask("getComputedStyle(document.querySelector('.plot')).display") == "none"
+    assert browser.ask(OVERFLOW) <= 0
+
+
+def test_hostile_names_are_inert(browser, hostile_page):
+    fresh(browser)
+    browser.open(hostile_page)
+    assert browser.ask("typeof window.pwned") == "undefined"
+    assert browser.complaints() == []
+    assert browser.ask(DRAWN) >= 10
+    assert browser.ask("document.querySelectorAll('.plot a, .plot img, main img, main a[href^=\"h\"]').length") == 0
+    tick = "[...document.querySelectorAll('.plot .ytick text')].map(t => t.textContent).join(' ')"
+    assert "</script>" in browser.ask(tick)
+    browser.ask(
+        "document.querySelectorAll('*').forEach(e => ['mouseover', 'error', 'click'].forEach("
+        "t => e.dispatchEvent(new Event(t))))"
+    )
+    assert browser.ask("typeof window.pwned") == "undefined"
+
+
+def test_everything_can_be_reached_by_keyboard(browser, page):
+    browser.open(page)
+    boxes = "[...document.querySelectorAll('.scroll')].every(b => b.tabIndex === 0 && b.getAttribute('aria-label'))"
+    assert browser.ask(boxes) is True
+    assert browser.ask("document.querySelector('a').getAttribute('href')") == "#main"
+    assert browser.ask("[...document.querySelectorAll('summary')].every(s => s.tabIndex === 0)") is True
+
+
+def test_print_is_light_and_unfolded(browser, page):
+    browser.open(page, dark=True)
+    reply = browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
+    assert base64.b64decode(reply["data"]).startswith(b"%PDF")
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.ask("getComputedStyle(document.querySelector('.contents')).display") == "none"
+    assert browser.ask("document.querySelector('.plot')._fullData[0].line.color") == "#0072b2"
