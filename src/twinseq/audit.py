@@ -1,0 +1,415 @@
+"""The audit: a twin against the data it was made from, each figure beside its ceiling and its floor."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import generators
+from . import metrics as registry
+from .cohort import Cohort, shorten
+from .errors import CohortError, TwinseqError
+from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
+from .metrics import tables as aggregates
+from .metrics._ceilings import Ceiling, ceilings
+from .metrics._controls import CONTROLS, mean_profile, scrambled_genes, shuffled_labels
+from .metrics._profiles import dense_values, row_digests
+from .metrics._registry import Against
+from .metrics._resample import bootstrap_interval
+from .results import AuditReport, MetricResult, Omitted
+
+Progress = Callable[[int, int, str], None]
+PACKAGES = ("twinseq", "numpy", "scipy", "pandas", "anndata", "scikit-learn", "statsmodels", "numba", "pydeseq2")
+
+
+def audit(
+    train: Cohort,
+    twin: Cohort,
+    *,
+    holdout: Cohort | None = None,
+    reference: Cohort | None = None,
+    metrics: Sequence[str] | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Measure what a twin keeps of the data it was made from.
+
+    The result does not depend on the order of samples or genes in any of the cohorts.
+
+    Parameters
+    ----------
+    train
+        Real data that the twin was made from.
+    twin
+        The twin: same genes in any order, same kind, classes among those of ``train``.
+    holdout
+        Real data that the generator never saw, no donor shared with ``train``. Without it the figures that need
+        it are listed as omitted, and ceilings come from two halves of the training data.
+    reference
+        Further real data, disjoint from both, which plays the twin where the ceiling needs a third real set.
+    metrics
+        Names of the metrics to run; all by default.
+    seed
+        Seed of every random choice.
+    jobs
+        Number of threads; it changes no result.
+    progress
+        Called as ``progress(step, total, description)`` before each step.
+
+    Returns
+    -------
+    AuditReport
+        Figures, omitted figures with reasons, aggregates for plots, provenance. Nothing in it belongs to a
+        single real sample.
+
+    Raises
+    ------
+    CohortError
+        Genes, kind or classes do not match, or real sets share donors or profiles.
+    ConfigError
+        A metric of this name does not exist.
+    """
+    chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
+    sides = {"train": train, "twin": twin, "holdout": holdout, "reference": reference}
+    given = {name: cohort for name, cohort in sides.items() if cohort is not None}
+    _check_matching(given)
+    ordered = {name: _in_order(cohort, train) for name, cohort in given.items()}
+    _check_disjoint(ordered)
+
+    steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
+    steps.start("prepare")
+    space = Space(ordered["train"], seed, jobs)
+    profiles = {name: Profiles.of(cohort, space) for name, cohort in ordered.items() if name != "train"}
+    main = Comparison(space, space.train, profiles["twin"], profiles.get("holdout"))
+    tops = ceilings(
+        main,
+        ordered["train"].donors(),
+        ordered["holdout"].donors() if holdout is not None else None,
+        profiles.get("reference"),
+    )
+    floors = _floors(main, ordered["train"], steps)
+
+    results: list[MetricResult] = []
+    omitted: list[Omitted] = []
+    if any(metric.group == "biology" for metric in chosen):
+        _run_differential_expression(main, tops, floors, steps)
+    for metric in chosen:
+        steps.start(metric.name, part=metric.group)
+        try:
+            results.append(_evaluate(metric, main, tops, floors))
+        except Exception as error:  # noqa: BLE001 - one metric that fails must not cost the others
+            omitted.append(Omitted(metric.name, metric.group, _reason(error)))
+    tables, without = _tables(main, ordered["train"], steps) if metrics is None else ({}, [])
+    omitted.extend(without)
+    steps.finish()
+    return AuditReport(
+        provenance=_provenance(given, main, tops, seed, jobs, steps.seconds),
+        verdict=_verdict(main, omitted),
+        metrics=tuple(results),
+        omitted=tuple(omitted),
+        tables=tables,
+    )
+
+
+def _check_matching(sides: dict[str, Cohort]) -> None:
+    """Check genes, kind, label and classes of every side against the training data."""
+    train = sides["train"]
+    for name, cohort in sides.items():
+        if cohort.kind != train.kind:
+            raise CohortError(
+                f"{cohort.source}: holds {cohort.kind} profiles, and the training data {train.kind} ones. "
+                "Bring both to the same scale, or state --kind."
+            )
+        missing, surplus = train.genes.difference(cohort.genes), cohort.genes.difference(train.genes)
+        if len(missing) or len(surplus):
+            lines = [
+                f"{len(genes)} gene(s) {where}: " + ", ".join(f"'{shorten(gene, 40)}'" for gene in genes[:5])
+                for genes, where in ((missing, "missing"), (surplus, "that the training data lack"))
+                if len(genes)
+            ]
+            raise CohortError(f"{cohort.source}: {'; '.join(lines)}. All files must hold the same genes.")
+        if train.label is not None and train.label not in cohort.obs.columns:
+            raise CohortError(
+                f"{cohort.source}: the sample table has no column '{shorten(train.label)}', the label of the "
+                "training data. Add it, or rename the column."
+            )
+        if train.label is not None:
+            classes = cohort.obs[train.label]
+            if classes.isna().any():
+                raise CohortError(f"{cohort.source}: column '{shorten(train.label)}' (label) has missing values.")
+            unknown = sorted(set(classes.astype(str)) - set(train.labels().tolist()))
+            if unknown:
+                raise CohortError(
+                    f"{cohort.source}: class '{shorten(unknown[0], 40)}' of column '{shorten(train.label)}' does not "
+                    f"occur in the training data. Known: {', '.join(sorted(set(train.labels().tolist()))[:10])}."
+                )
+            lacking = sorted(set(train.labels().tolist()) - set(classes.astype(str)))
+            if lacking and name == "twin":
+                raise CohortError(
+                    f"{cohort.source}: class '{shorten(lacking[0], 40)}' of column '{shorten(train.label)}' does not "
+                    "occur. A twin must have every class of its training data."
+                )
+
+
+def _in_order(cohort: Cohort, train: Cohort) -> Cohort:
+    """Return the cohort with the training data's roles, genes by name, and samples by class and content.
+
+    A fixed order makes every figure independent of the order in the files, resamples and folds included.
+    """
+    donor = train.donor if train.donor is not None and train.donor in cohort.obs.columns else None
+    if donor is not None and cohort.obs[donor].isna().any():
+        donor = None
+    covariates = tuple(name for name in train.covariates if name in cohort.obs.columns)
+    genes = np.argsort(cohort.genes.to_numpy(dtype=str), kind="stable")
+    sorted_genes = Cohort(
+        cohort.adata[:, genes].copy(),
+        label=train.label,
+        donor=donor,
+        covariates=covariates,
+        kind=train.kind,
+        paired=train.paired,
+        source=cohort.source,
+    )
+    rows = np.lexsort((row_digests(dense_values(sorted_genes)), sorted_genes.labels()))
+    return sorted_genes.subset(rows)
+
+
+def _check_disjoint(sides: dict[str, Cohort]) -> None:
+    """Check that the real sets share neither a donor nor a profile."""
+    real = [(name, cohort) for name, cohort in sides.items() if name != "twin"]
+    digests = {name: row_digests(dense_values(cohort)) for name, cohort in real}
+    for (name, cohort), (other_name, other) in combinations(real, 2):
+        remedy = "Split by donor with `twinseq split`, before the twin is made."
+        if cohort.donor is not None and other.donor is not None:
+            shared = np.intersect1d(cohort.donors(), other.donors())
+            if len(shared):
+                raise CohortError(
+                    f"{other.source}: {len(shared)} donor(s) of the {other_name} set are in the {name} set too, "
+                    f"first '{shorten(shared[0], 40)}'. {remedy}"
+                )
+        equal = np.isin(digests[other_name], digests[name])
+        if equal.any():
+            first = shorten(other.adata.obs_names[int(np.argmax(equal))], 40)
+            raise CohortError(
+                f"{other.source}: {int(equal.sum())} sample(s) of the {other_name} set have the same profile as one "
+                f"of the {name} set, first '{first}'. {remedy}"
+            )
+
+
+class _Steps:
+    """Tells the progress hook what comes next, and adds up the seconds of each part."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._part = ""
+        self._since = time.perf_counter()
+
+    def start(self, description: str, part: str = "") -> None:
+        self._close()
+        self._part = part or description
+        if self._progress is not None:
+            self._progress(self._done, self._total, description)
+        self._done += 1
+
+    def finish(self) -> None:
+        self._close()
+        if self._progress is not None:
+            self._progress(self._total, self._total, "done")
+
+    def _close(self) -> None:
+        now = time.perf_counter()
+        if self._part:
+            self.seconds[self._part] = self.seconds.get(self._part, 0.0) + now - self._since
+        self._since = now
+
+
+def _n_steps(chosen: Sequence[Metric], tables: bool) -> int:
+    return 3 + len(chosen) + (len(aggregates.TABLES) + 1 if tables else 0)
+
+
+def _floors(main: Comparison, train: Cohort, steps: _Steps) -> dict[str, Comparison | str]:
+    """Return the controls in the twin's place, by name; a control that cannot be made leaves its reason."""
+    steps.start("controls")
+    space = main.space
+
+    def drawn(generator: str) -> Profiles:
+        known_bad = generators.create(generator).fit(train, seed=space.seed).sample(seed=space.seed)
+        return Profiles.of(known_bad, space)
+
+    made: dict[str, Callable[[], Profiles]] = {
+        "shuffled labels": lambda: shuffled_labels(main.train, space.rng(2)),
+        "mean profile": lambda: mean_profile(main.train, space.rng(3)),
+        "scrambled genes": lambda: scrambled_genes(main.train, space.rng(4)),
+        "independent": lambda: drawn("independent"),
+        "bootstrap": lambda: drawn("bootstrap"),
+    }
+    floors: dict[str, Comparison | str] = {}
+    for name, make in made.items():
+        try:
+            holdout = main.holdout if main.has_holdout else None
+            floors[name] = Comparison(space, main.train, make(), holdout)
+        except TwinseqError as error:
+            floors[name] = str(error)
+    return floors
+
+
+def _run_differential_expression(
+    main: Comparison, tops: dict[Against, Ceiling], floors: dict[str, Comparison | str], steps: _Steps
+) -> None:
+    """Run the dearest part ahead of the metrics, so that its time is told apart from theirs."""
+    steps.start("differential expression")
+    shuffled = floors["shuffled labels"]
+    comparisons = [main, tops["real"].comparison, shuffled if isinstance(shuffled, Comparison) else None]
+    for comparison in comparisons:
+        if comparison is None:
+            continue
+        for side in (comparison.train, comparison.twin, *((comparison.holdout,) if comparison.has_holdout else ())):
+            with contextlib.suppress(TwinseqError):  # the metrics that need it will say why it failed
+                _ = side.contrasts
+
+
+def _evaluate(
+    metric: Metric, main: Comparison, tops: dict[Against, Ceiling], floors: dict[str, Comparison | str]
+) -> MetricResult:
+    """Return the twin's figure with interval, ceiling and floor.
+
+    Raises
+    ------
+    NotComputableError
+        The figure itself cannot be given. A missing ceiling or floor is only said.
+    """
+    arguments = main.arguments(metric)
+    value = _number(metric, arguments)
+    interval = None
+    if metric.resampling != "none":
+        rng = np.random.default_rng([main.space.seed, zlib.crc32(metric.name.encode())])
+        together = metric.resampling == "together"
+        interval = bootstrap_interval(metric.function, arguments, rng, together=together, bounds=metric.bounds)
+    top = tops[metric.against]
+    ceiling, ceiling_source = _beside(metric, top.comparison, top.source)
+    control = floors[metric.floor]
+    made = isinstance(control, Comparison)
+    floor, floor_source = _beside(
+        metric,
+        control if isinstance(control, Comparison) else None,
+        f"{metric.floor}: {CONTROLS[metric.floor]}" if made else f"{metric.floor} could not be made: {control}",
+    )
+    first = arguments[0]
+    per_row = metric.unit != "samples" and isinstance(first, np.ndarray)
+    ideal = metric.ideal if metric.ideal is not None else ceiling
+    return MetricResult(
+        name=metric.name,
+        group=metric.group,
+        value=value,
+        direction=metric.direction,
+        ideal=float("nan") if ideal is None else ideal,
+        ci=interval,
+        ci_note=f"bootstrap over {metric.unit}" if interval is not None else "",
+        ceiling=ceiling,
+        ceiling_source=ceiling_source,
+        floor=floor,
+        floor_source=floor_source,
+        n=len(first) if per_row else main.twin.n_samples,
+        n_unit=metric.unit,
+    )
+
+
+def _number(metric: Metric, arguments: tuple[Any, ...]) -> float:
+    value = metric.function(*arguments)
+    if not np.isfinite(value):
+        raise NotComputableError("the figure is not a finite number for these data")
+    return float(value)
+
+
+def _beside(metric: Metric, comparison: Comparison | None, source: str) -> tuple[float | None, str]:
+    """Return the figure of real data or of a control in the twin's place, or why there is none."""
+    if comparison is None:
+        return None, source
+    try:
+        return _number(metric, comparison.arguments(metric)), source
+    except Exception as error:  # noqa: BLE001 - a ceiling that fails must not cost the figure
+        return None, f"{source}: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TwinseqError):
+        return shorten(error, 300)
+    return f"failed unexpectedly ({type(error).__name__}: {shorten(error, 200)})"
+
+
+def _tables(main: Comparison, train: Cohort, steps: _Steps) -> tuple[dict[str, pd.DataFrame], list[Omitted]]:
+    """Return the aggregates behind the plots, and those that could not be made."""
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        name: functools.partial(maker, main)
+        for name, (need, maker) in aggregates.TABLES.items()
+        if not (
+            (need == "counts" and main.space.kind != "counts")
+            or (need == "label" and not (main.space.has_label and main.has_holdout))
+            or (need == "covariates" and not main.space.covariates)
+        )
+    }
+    if main.space.has_label:
+        makers["de_genes"] = lambda: aggregates.de_genes(main, train.genes)
+    tables: dict[str, pd.DataFrame] = {}
+    omitted = []
+    for name, maker in makers.items():
+        steps.start(f"table {name}", part="tables")
+        try:
+            tables[name] = maker()
+        except Exception as error:  # noqa: BLE001 - one table that fails must not cost the others
+            omitted.append(Omitted(name, "tables", _reason(error)))
+    return tables, omitted
+
+
+def _verdict(main: Comparison, omitted: list[Omitted]) -> dict[str, Any]:
+    reasons = ["no attacks run: fidelity and utility say nothing about what the twin gives away"]
+    if not main.has_holdout:
+        reasons.append(
+            f"no hold-out: {len(omitted)} figure(s) could not be given. Set real samples aside with `twinseq split` "
+            "before the twin is made, and hand them in as the hold-out"
+        )
+    return {"policy": None, "outcome": "not judged", "reasons": reasons}
+
+
+def _provenance(
+    given: dict[str, Cohort],
+    main: Comparison,
+    tops: dict[Against, Ceiling],
+    seed: int,
+    jobs: int,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """Return how the figures came about; no sample's or donor's name is in it."""
+    out: dict[str, Any] = {
+        "versions": {name: version(name) for name in PACKAGES},
+        "roles": given["train"].roles(),
+        "cohorts": {name: {"samples": cohort.n_samples, "genes": cohort.n_genes} for name, cohort in given.items()},
+        "seed": seed,
+        "jobs": jobs,
+        "seconds": {part: round(spent, 2) for part, spent in seconds.items()},
+        "ceilings": {name: top.source for name, top in tops.items()},
+        "controls": dict(CONTROLS),
+    }
+    if len(main.space.classes) > 1:
+        design = main.space.design
+        terms = [*design.numeric, *design.categorical, str(given["train"].label)]
+        out["differential_expression"] = {
+            "method": "DESeq2" if main.space.kind == "counts" else "linear model with moderated t-test",
+            "design": "~ " + " + ".join(shorten(term) for term in terms),
+            "left_out": {shorten(name): reason for name, reason in design.dropped.items()},
+            "genes_tested": len(main.space.expressed),
+        }
+    return out

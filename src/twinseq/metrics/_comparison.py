@@ -1,0 +1,188 @@
+"""Training data, hold-out and twin side by side, with what several metrics share computed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._profiles import Profiles
+from ._registry import Metric, NotComputableError
+from ._space import Space
+
+if TYPE_CHECKING:
+    from .biology.contrasts import Agreement, Replication
+    from .utility.models import Scores
+
+Floats = NDArray[np.float64]
+
+
+class Comparison:
+    """One candidate twin against training data and, where there is one, a hold-out.
+
+    The twin's figure, its ceiling (real data as the candidate) and its floor (a control as the candidate)
+    are the same metrics on three comparisons.
+
+    Parameters
+    ----------
+    space
+        What was fitted on the training data.
+    train, twin, holdout
+        The three sides.
+    """
+
+    def __init__(self, space: Space, train: Profiles, twin: Profiles, holdout: Profiles | None = None) -> None:
+        self.space = space
+        self.train = train
+        self.twin = twin
+        self._holdout = holdout
+
+    @property
+    def has_holdout(self) -> bool:
+        """Whether there is a hold-out."""
+        return self._holdout is not None
+
+    @property
+    def holdout(self) -> Profiles:
+        """The hold-out.
+
+        Raises
+        ------
+        NotComputableError
+            There is none.
+        """
+        if self._holdout is None:
+            raise NotComputableError("needs a hold-out: real samples that the generator never saw (twinseq split)")
+        return self._holdout
+
+    @property
+    def real(self) -> Profiles:
+        """What the twin is held against: the hold-out, or the training data where there is none."""
+        return self.train if self._holdout is None else self._holdout
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A generator that starts afresh each time, so that no metric depends on which ran before it."""
+        return self.space.rng(1)
+
+    # Distances between samples on the log scale
+
+    @cached_property
+    def real_to_twin(self) -> Floats:
+        """Euclidean distances, ``n_real × n_twin``."""
+        return distances(self.real.points, self.twin.points)
+
+    @cached_property
+    def real_to_real(self) -> Floats:
+        """Euclidean distances, ``n_real × n_real``."""
+        return distances(self.real.points, self.real.points)
+
+    @cached_property
+    def twin_to_twin(self) -> Floats:
+        """Euclidean distances, ``n_twin × n_twin``."""
+        return distances(self.twin.points, self.twin.points)
+
+    @cached_property
+    def twin_to_train(self) -> Floats:
+        """Euclidean distances, ``n_twin × n_train``."""
+        return distances(self.twin.points, self.train.points)
+
+    @cached_property
+    def twin_to_holdout(self) -> Floats:
+        """Euclidean distances, ``n_twin × n_holdout``."""
+        return distances(self.twin.points, self.holdout.points)
+
+    @cached_property
+    def train_to_train(self) -> Floats:
+        """Euclidean distances, ``n_train × n_train``."""
+        return distances(self.train.points, self.train.points)
+
+    # Differential expression
+
+    @cached_property
+    def de(self) -> Agreement:
+        """Contrasts of training data and twin, restricted to the pairs of classes that both have."""
+        from .biology.contrasts import Agreement
+
+        return Agreement.of(self.train.contrasts, self.twin.contrasts)
+
+    @cached_property
+    def replication(self) -> Replication:
+        """Contrasts of hold-out, twin and training data."""
+        from .biology.contrasts import Replication
+
+        return Replication.of(self.holdout.contrasts, self.twin.contrasts, self.train.contrasts)
+
+    # Classifiers
+
+    @cached_property
+    def tstr(self) -> Scores:
+        """Class probabilities of the hold-out, trained on the twin."""
+        from .utility.models import Scores
+
+        return Scores(self.twin, self.holdout, self.train)
+
+    @cached_property
+    def trtr(self) -> Scores:
+        """Class probabilities of the hold-out, trained on the training data."""
+        from .utility.models import Scores
+
+        return Scores(self.train, self.holdout, self.train)
+
+    @cached_property
+    def trts(self) -> Scores:
+        """Class probabilities of the twin, trained on the training data."""
+        from .utility.models import Scores
+
+        return Scores(self.train, self.twin, self.train)
+
+    def field(self, path: str) -> Any:
+        """Return a field by its dotted name, such as ``"real.library_size"`` or ``"tstr.top500_logistic"``.
+
+        Raises
+        ------
+        NotComputableError
+            These data do not have it.
+        """
+        value: Any = self
+        for part in path.split("."):
+            value = getattr(value, part) if hasattr(value, part) else value[part]
+        return value
+
+    def arguments(self, metric: Metric) -> tuple[Any, ...]:
+        """Return what ``metric.function`` is called with.
+
+        Raises
+        ------
+        NotComputableError
+            The data lack what the metric needs; the message says what.
+        """
+        if "counts" in metric.needs and self.space.kind != "counts":
+            raise NotComputableError("needs raw counts; these profiles are continuous")
+        if "label" in metric.needs and not self.space.has_label:
+            raise NotComputableError("needs a label: state the column of the classes")
+        if "covariates" in metric.needs:
+            if not self.space.covariates:
+                raise NotComputableError("no covariate was stated")
+            if not len(self.twin.covariates.columns):
+                raise NotComputableError("the twin has none of the stated covariates")
+        if metric.against in ("holdout", "both"):
+            _ = self.holdout
+        return tuple(self.field(path) for path in metric.fields)
+
+
+def distances(a: Floats, b: Floats) -> Floats:
+    """Return Euclidean distances of the rows of ``a`` from those of ``b``; equal rows are at exactly 0.
+
+    The inner-product form is fast but leaves rounding of about 1e-6 where rows are equal, which would hide
+    copies; such small entries are computed again directly.
+    """
+    norm_a, norm_b = (a**2).sum(axis=1), (b**2).sum(axis=1)
+    squared = norm_a[:, None] + norm_b[None, :] - 2 * (a @ b.T)
+    scale = norm_a[:, None] + norm_b[None, :]
+    for row, column in np.argwhere(squared <= 1e-9 * scale):
+        squared[row, column] = ((a[row] - b[column]) ** 2).sum()
+    out: Floats = np.sqrt(np.maximum(squared, 0.0))
+    return out

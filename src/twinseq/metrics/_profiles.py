@@ -1,0 +1,271 @@
+"""One side of a comparison: the arrays of a cohort, and what metrics derive from them, once and when asked."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from ..cohort import Cohort
+from ..transforms import log_cpm, size_factors
+from ._registry import NotComputableError
+
+if TYPE_CHECKING:
+    from ._space import Space
+    from .biology.contrasts import Contrasts
+
+Floats = NDArray[np.float64]
+MAX_POINTS = 2000
+
+
+class Profiles:
+    """Profiles, classes and covariates of one cohort, genes in the order of the training data.
+
+    Parameters
+    ----------
+    values
+        Counts or continuous values, ``n_samples × n_genes``.
+    labels
+        Class of each sample.
+    covariates
+        Stated covariates that the cohort has, ``n_samples`` rows.
+    space
+        What was fitted on the training data: panels, axes, trends, the design of DE.
+    """
+
+    def __init__(self, values: NDArray[Any], labels: NDArray[np.str_], covariates: pd.DataFrame, space: Space) -> None:
+        self.values = values
+        self.labels = labels
+        self.covariates = covariates.reset_index(drop=True)
+        self.space = space
+        self.classifiers: dict[tuple[str, ...], Any] = {}
+
+    @classmethod
+    def of(cls, cohort: Cohort, space: Space) -> Profiles:
+        """Take the arrays of ``cohort``, its covariates restricted to the columns that it has."""
+        columns = [name for name in space.covariates if name in cohort.obs.columns]
+        return cls(dense_values(cohort), cohort.labels(), cohort.obs[columns], space)
+
+    def subset(self, rows: NDArray[Any]) -> Profiles:
+        """Return some samples as profiles of their own."""
+        return Profiles(self.values[rows], self.labels[rows], self.covariates.iloc[rows], self.space)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.labels)
+
+    @cached_property
+    def log(self) -> Floats:
+        """log2(CPM + 1), or the values themselves where they are continuous; ``n_samples × n_genes``."""
+        return log_scale(self.values, self.space.kind)
+
+    @cached_property
+    def points(self) -> Floats:
+        """`log` of at most `MAX_POINTS` samples drawn at random, for figures that need every pair of samples."""
+        chosen: Floats = self.log[self._drawn]
+        return chosen
+
+    @cached_property
+    def point_labels(self) -> NDArray[np.str_]:
+        """Class of each of `points`."""
+        return self.labels[self._drawn]
+
+    @cached_property
+    def _drawn(self) -> NDArray[np.intp] | slice:
+        if self.n_samples <= MAX_POINTS:
+            return slice(None)
+        return np.sort(self.space.rng(0).choice(self.n_samples, MAX_POINTS, replace=False))
+
+    @cached_property
+    def panel(self) -> Floats:
+        """`log` of the 500 genes that vary most in training, ``n_samples × 500``."""
+        chosen: Floats = self.log[:, self.space.panels["top500"]]
+        return chosen
+
+    # Count properties
+
+    @cached_property
+    def library_size(self) -> Floats:
+        """log10 of the total count of each sample."""
+        total: Floats = np.log10(self._counts().sum(axis=1, dtype=np.float64))
+        return total
+
+    @cached_property
+    def detected_genes(self) -> Floats:
+        """Number of genes with a count, per sample."""
+        number: Floats = (self._counts() > 0).sum(axis=1).astype(np.float64)
+        return number
+
+    @cached_property
+    def zeros_per_gene(self) -> Floats:
+        """Share of samples without a count, per gene."""
+        share: Floats = (self._counts() == 0).mean(axis=0)
+        return share
+
+    @cached_property
+    def zeros_per_sample(self) -> Floats:
+        """Share of genes without a count, per sample."""
+        share: Floats = (self._counts() == 0).mean(axis=1)
+        return share
+
+    @cached_property
+    def gene_mean(self) -> Floats:
+        """Mean of each gene on the log scale."""
+        mean: Floats = self.log.mean(axis=0)
+        return mean
+
+    @cached_property
+    def gene_variance(self) -> Floats:
+        """Variance of each gene on the log scale."""
+        variance: Floats = self.log.var(axis=0, ddof=1)
+        return variance
+
+    @cached_property
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean and variance of each gene: of counts over size factors, or of continuous values."""
+        if self.space.kind == "continuous":
+            return self.gene_mean, self.gene_variance
+        normalised = self.values / size_factors(self.values)[:, None]
+        return normalised.mean(axis=0), normalised.var(axis=0, ddof=1)
+
+    @cached_property
+    def dispersion(self) -> Floats:
+        """log10 of the moment estimate ``(variance − mean) / mean²`` of each gene where it is positive."""
+        self._counts()
+        mean, variance = self.moments
+        good = (mean > 0) & (variance > mean)
+        if good.sum() < 2:
+            raise NotComputableError("fewer than two genes vary more than Poisson counts do")
+        return np.log10((variance[good] - mean[good]) / mean[good] ** 2)
+
+    @cached_property
+    def trend_residual(self) -> Floats:
+        """log10 variance of each gene minus the mean–variance trend of the training data at its mean."""
+        mean, variance = self.moments
+        good = (variance > 0) & (mean > 0 if self.space.kind == "counts" else np.isfinite(mean))
+        if good.sum() < 2:
+            raise NotComputableError("fewer than two genes vary")
+        x = np.log10(mean[good]) if self.space.kind == "counts" else mean[good]
+        residual: Floats = np.log10(variance[good]) - np.interp(x, *self.space.trend)
+        return residual
+
+    # Correlation
+
+    @cached_property
+    def gene_correlation(self) -> Floats:
+        """Spearman correlation of the genes of the panel, 500 × 500."""
+        return spearman(self.panel)
+
+    @cached_property
+    def gene_pairs(self) -> Floats:
+        """Upper triangle of `gene_correlation`."""
+        return upper_triangle(self.gene_correlation)
+
+    @cached_property
+    def sample_pairs(self) -> Floats:
+        """Upper triangle of the Spearman correlation between samples, over the panel's genes."""
+        rows = self.panel[: min(self.n_samples, MAX_POINTS)]
+        return upper_triangle(spearman(rows.T))
+
+    @cached_property
+    def axes(self) -> tuple[Floats, Floats]:
+        """Eigenvalues of the covariance of genes, largest first, and their gene loadings (``n_genes × k``)."""
+        return principal_axes(self.log)
+
+    @cached_property
+    def eigenvalues(self) -> Floats:
+        """Eigenvalues of the covariance of genes, largest first."""
+        return self.axes[0]
+
+    @cached_property
+    def digests(self) -> NDArray[np.bytes_]:
+        """A fingerprint of each profile, equal for equal profiles."""
+        return row_digests(self.values)
+
+    @property
+    def contrasts(self) -> Contrasts:
+        """Differential expression of every pair of classes.
+
+        Raises
+        ------
+        NotComputableError
+            No pair could be tested.
+        """
+        outcome = self._contrasts
+        if isinstance(outcome, NotComputableError):
+            raise outcome
+        return outcome
+
+    @cached_property
+    def _contrasts(self) -> Contrasts | NotComputableError:
+        # A failure is kept too, or each of many metrics would run into it anew.
+        try:
+            return self.space.differential_expression(self)
+        except NotComputableError as error:
+            return error
+
+    def _counts(self) -> NDArray[Any]:
+        if self.space.kind != "counts":
+            raise NotComputableError("needs raw counts; these profiles are continuous")
+        return self.values
+
+
+def dense_values(cohort: Cohort) -> NDArray[Any]:
+    """Return the profiles as a dense array: whole numbers for counts, float64 for continuous values."""
+    return cohort.dense(np.int64 if cohort.kind == "counts" else np.float64)
+
+
+def log_scale(values: NDArray[Any], kind: str) -> Floats:
+    """Return log2(CPM + 1) of counts, and continuous values as they are."""
+    return log_cpm(values) if kind == "counts" else np.asarray(values, dtype=np.float64)
+
+
+def spearman(x: Floats) -> Floats:
+    """Return the Spearman correlation of the columns of ``x``; a constant column correlates 0 with all others.
+
+    The constant columns get 0 and not NaN, since a gene without variation shows no co-expression.
+    """
+    ranks = rankdata(x, axis=0)
+    ranks -= ranks.mean(axis=0)
+    norms = np.sqrt((ranks**2).sum(axis=0))
+    ranks /= np.where(norms > 0, norms, 1.0)
+    correlation: Floats = ranks.T @ ranks
+    np.fill_diagonal(correlation, 1.0)
+    return np.clip(correlation, -1.0, 1.0)
+
+
+def upper_triangle(matrix: Floats) -> Floats:
+    """Return the entries above the diagonal, row by row."""
+    entries: Floats = matrix[np.triu_indices(len(matrix), k=1)]
+    return entries
+
+
+def principal_axes(x: Floats, k: int = 50) -> tuple[Floats, Floats]:
+    """Return all non-zero eigenvalues of the covariance of ``x``'s columns, and the loadings of the first ``k``.
+
+    Works on the smaller of the two Gram matrices, so that 60,000 genes cost no 60,000 × 60,000 matrix.
+    """
+    centred = x - x.mean(axis=0)
+    n = len(x)
+    wide = x.shape[1] > n
+    gram = centred @ centred.T if wide else centred.T @ centred
+    values, vectors = np.linalg.eigh(gram / max(n - 1, 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    keep = values > max(float(values[0]), 0.0) * 1e-10
+    values, vectors = values[keep], vectors[:, keep][:, :k]
+    if wide:
+        vectors = centred.T @ vectors
+        vectors /= np.linalg.norm(vectors, axis=0)
+    return values, vectors
+
+
+def row_digests(values: NDArray[Any]) -> NDArray[np.bytes_]:
+    """Return a 128-bit digest of each row."""
+    rows = np.ascontiguousarray(values)
+    return np.array([hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest().encode() for row in rows])

@@ -1,0 +1,125 @@
+"""What is fitted on the training data alone and shared by every side: panels, trend, axes, bandwidth, DE design."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
+from scipy.stats import median_abs_deviation
+
+from ..cohort import Cohort
+from ._profiles import MAX_POINTS, Profiles, principal_axes
+
+if TYPE_CHECKING:
+    from .biology.contrasts import Contrasts
+    from .biology.design import Design
+
+Floats = NDArray[np.float64]
+TREND_BINS = 30
+AXES_GENES = 2000
+
+
+class Space:
+    """Choices made on the training data T, so that neither hold-out nor twin has a say in them.
+
+    Parameters
+    ----------
+    cohort
+        Training data.
+    seed
+        Seed of every random choice of the metrics.
+    jobs
+        Number of threads for differential expression.
+    """
+
+    def __init__(self, cohort: Cohort, seed: int = 0, jobs: int = 1) -> None:
+        self.kind = cohort.kind
+        self.seed = seed
+        self.jobs = jobs
+        self.covariates = cohort.covariates
+        self.has_label = cohort.label is not None
+        self.classes: list[str] = sorted(set(cohort.labels().tolist()))
+        self.train = Profiles.of(cohort, self)
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """Return a generator of its own for one purpose, the same at each call."""
+        return np.random.default_rng([self.seed, *stream])
+
+    @cached_property
+    def panels(self) -> dict[str, NDArray[np.intp]]:
+        """Genes of the panels ``top100``, ``top500`` (variance) and ``mad`` (the min(270, 0.9 n) largest MADs)."""
+        by_variance = np.argsort(-self.train.gene_variance, kind="stable")
+        spread = median_abs_deviation(self.train.log, axis=0)
+        n_mad = max(1, min(270, int(0.9 * self.train.n_samples)))
+        return {
+            "top100": by_variance[:100],
+            "top500": by_variance[:500],
+            "mad": np.argsort(-spread, kind="stable")[:n_mad],
+        }
+
+    @cached_property
+    def trend(self) -> tuple[Floats, Floats]:
+        """Mean–variance trend: mean (log10 for counts) and median log10 variance in bins of equal size."""
+        x, y, _ = mean_variance_bins(*self.train.moments, kind=self.kind)
+        return x, y
+
+    @cached_property
+    def projection(self) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
+        """Genes, their means, loadings of two axes, and explained shares of all axes of the training data."""
+        genes = np.argsort(-self.train.gene_variance, kind="stable")[:AXES_GENES]
+        x = self.train.log[:, genes]
+        values, loadings = principal_axes(x, k=2)
+        # The sign of an axis is arbitrary; fixing it keeps plots the same from run to run.
+        loadings = loadings * np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
+        return genes, x.mean(axis=0), loadings, values / values.sum()
+
+    def project(self, profiles: Profiles) -> Floats:
+        """Return the coordinates of samples on the first two axes of the training data, ``n_samples × 2``."""
+        genes, centre, loadings, _ = self.projection
+        coordinates: Floats = (profiles.log[:, genes] - centre) @ loadings
+        return coordinates
+
+    @cached_property
+    def bandwidth(self) -> float:
+        """Median distance between two training samples on the log scale."""
+        points = self.train.points[: MAX_POINTS // 2]
+        return float(np.median(pdist(points))) if len(points) > 1 else 1.0
+
+    @cached_property
+    def expressed(self) -> NDArray[np.intp]:
+        """Genes that take part in differential expression: at least 10 counts in training; all if continuous."""
+        if self.kind == "continuous":
+            return np.arange(self.train.values.shape[1])
+        return np.flatnonzero(self.train.values.sum(axis=0) >= 10)
+
+    @cached_property
+    def design(self) -> Design:
+        """Design of differential expression, fixed on the training data."""
+        from .biology.design import Design
+
+        return Design.of(self.train)
+
+    def differential_expression(self, profiles: Profiles) -> Contrasts:
+        """Run the differential expression of one side under the common design."""
+        from .biology.contrasts import run_contrasts
+
+        return run_contrasts(profiles, self.design, self.expressed, self.jobs)
+
+
+def mean_variance_bins(mean: Floats, variance: Floats, *, kind: str) -> tuple[Floats, Floats, NDArray[Any]]:
+    """Return bin centres (median mean, log10 for counts), median log10 variances and gene counts per bin.
+
+    Bins hold equal numbers of genes, so that sparse ends are not overread.
+    """
+    good = (variance > 0) & ((mean > 0) if kind == "counts" else np.isfinite(mean))
+    x = np.log10(mean[good]) if kind == "counts" else mean[good]
+    y = np.log10(variance[good])
+    parts = [part for part in np.array_split(np.argsort(x, kind="stable"), TREND_BINS) if len(part)]
+    return (
+        np.array([np.median(x[part]) for part in parts]),
+        np.array([np.median(y[part]) for part in parts]),
+        np.array([len(part) for part in parts]),
+    )
