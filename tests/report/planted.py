@@ -158,7 +158,11 @@ def hostile_report() -> AuditReport:
     text = HOSTILE[0]
     metric = MetricResult(text, text, 1.0, "higher", 1.0, (0.9, 1.0), text, 0.5, text, 0.0, text, 3, text)
     return make_report(
-        provenance={"train": {"file": text, "n_samples": 3}, "twin": {"file": HOSTILE[12]}, text: list(HOSTILE)},
+        provenance={
+            "cohorts": {"train": {"file": text, "samples": 3}, "twin": {"file": HOSTILE[12]}},
+            "roles": {"label": text},
+            text: list(HOSTILE),
+        },
         verdict={"policy": text, "outcome": text, "reasons": list(HOSTILE)},
         metrics=(*METRICS, metric),
         omitted=tuple(Omitted(name, name, name) for name in HOSTILE),
@@ -169,11 +173,14 @@ def hostile_report() -> AuditReport:
 def make_report(**changes: object) -> AuditReport:
     parts: dict[str, object] = {
         "provenance": {
-            "twinseq": "0.1.0",
+            "versions": {"twinseq": "0.1.0", "numpy": "2.0"},
             "created": "2026-01-31",
-            "train": {"file": "cohort.h5ad", "n_samples": 120, "n_donors": 118, "n_genes": 27000},
-            "holdout": {"n_samples": 60, "n_genes": 27000},
-            "twin": {"file": "twin.h5ad", "n_samples": 120, "n_genes": 27000},
+            "roles": {"label": "condition", "kind": "counts"},
+            "cohorts": {
+                "train": {"file": "cohort.h5ad", "samples": 120, "donors": 118, "genes": 27000},
+                "holdout": {"samples": 60, "genes": 27000},
+                "twin": {"file": "twin.h5ad", "samples": 120, "genes": 27000},
+            },
             "seed": 0,
             "settings": {"design": "~ condition", "panels": ["top100", "top500"]},
         },

@@ -11,8 +11,8 @@ from .questions import about
 from .text import interval, number, shown
 
 MEMORISATION = "above the real-vs-real ceiling: memorisation suspected"
-# Agreement with donors that the generator never saw cannot come from memory; pooling many samples can give it.
-SMOOTHING = "above the real-vs-real ceiling: smoother than real data"
+# Agreement with donors that the generator never saw cannot come from memory; averaging over many donors can give it.
+REGULAR = "above the real-vs-real ceiling: more regular than real data"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ class Row:
     spoken: str
 
 
-def row(metric: MetricResult) -> Row:
-    """Return the row of one metric."""
+def row(metric: MetricResult, *, holdout: bool = False) -> Row:
+    """Return the row of one metric; ``holdout`` says whether there were donors that the generator never saw."""
     words = about(metric.name)
+    unseen = words.against == "holdout" or (words.against == "real" and holdout)
     parts = [f"twin {number(metric.value)}"]
     if metric.ceiling is not None:
         parts.append(f"real against real {number(metric.ceiling)}")
@@ -80,15 +81,15 @@ def row(metric: MetricResult) -> Row:
         floor=number(metric.floor),
         floor_source=shown(metric.floor_source, 120),
         n=f"{metric.n:,} {shown(metric.n_unit, 30)}".strip() if metric.n else "",
-        flag=(SMOOTHING if words.against == "holdout" else MEMORISATION) if beyond_ceiling(metric) else "",
+        flag=(REGULAR if unseen else MEMORISATION) if beyond_ceiling(metric) else "",
         scale=scale(metric),
         spoken="; ".join(parts),
     )
 
 
-def rows(metrics: Iterable[MetricResult], group: str) -> list[Row]:
-    """Return the rows of one group, in the order of the audit."""
-    return [row(metric) for metric in metrics if metric.group == group]
+def rows(metrics: Iterable[MetricResult], group: str, *, holdout: bool = False) -> list[Row]:
+    """Return the rows of one group, in the order of the audit; ``holdout`` as for `row`."""
+    return [row(metric, holdout=holdout) for metric in metrics if metric.group == group]
 
 
 def beyond_ceiling(metric: MetricResult) -> bool:

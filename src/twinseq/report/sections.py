@@ -164,7 +164,7 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
             figures.append(figure)
     if key == "biology":
         groups, missing = _contrasts(report.tables.get("de_genes"))
-    every = rows(report.metrics, key)
+    every = rows(report.metrics, key, holdout="holdout" in report.provenance.get("cohorts", {}))
     own = [row for row in every if not row.name.startswith("paper_")]
     first = [row for row in own if row.name in HEADLINES.get(key, ())] or own
     return Section(

@@ -89,38 +89,29 @@ PARTS = (
 def header(report: AuditReport) -> Header:
     """Return the head of the page, as far as the provenance tells."""
     provenance = report.provenance
-    parts = []
-    for key, name in PARTS:
-        described = provenance.get(key)
-        if isinstance(described, Mapping):
-            parts.append((name, _size(described)))
-    twin, real = (_name(provenance.get(key)) for key in ("twin", "train"))
+    cohorts = provenance.get("cohorts") or {}
+    parts = [(name, _size(cohorts[key])) for key, name in PARTS if key in cohorts]
+    twin, real = (_name(cohorts.get(key, {})) for key in ("twin", "train"))
     title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
     facts = []
-    for key in ("created", "date", "time"):
-        if isinstance(provenance.get(key), str):
-            facts.append(shown(provenance[key], 40))
-            break
-    version = provenance.get("twinseq") or provenance.get("version")
-    if version is None and isinstance(provenance.get("versions"), Mapping):
-        version = provenance["versions"].get("twinseq")
+    if provenance.get("created"):
+        facts.append(shown(provenance["created"], 40))
+    version = provenance.get("versions", {}).get("twinseq")
     if version:
         facts.append(f"twinseq {shown(version, 40)}")
+    label = provenance.get("roles", {}).get("label")
+    if label:
+        facts.append(f"classes by “{shown(label, 40)}”")
     return Header(title, tuple(facts), tuple(parts))
 
 
-def _name(described: Any) -> str:
-    if not isinstance(described, Mapping):
-        return ""
-    return next((shown(described[key], 60) for key in ("file", "name", "source") if described.get(key)), "")
+def _name(described: Mapping[str, Any]) -> str:
+    return shown(described["file"], 60) if described.get("file") else ""
 
 
 def _size(described: Mapping[str, Any]) -> str:
-    sizes = [
-        f"{described[key]:,} {unit}"
-        for key, unit in (("n_samples", "samples"), ("n_donors", "donors"), ("n_genes", "genes"))
-        if isinstance(described.get(key), int)
-    ]
+    units = ("samples", "donors", "genes")
+    sizes = [f"{described[unit]:,} {unit}" for unit in units if isinstance(described.get(unit), int)]
     return ", ".join(([_name(described)] if _name(described) else []) + sizes)
 
 
