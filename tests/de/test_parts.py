@@ -36,6 +36,15 @@ def test_without_a_complete_gene_size_factors_follow_the_depth(rng):
     np.testing.assert_allclose(factors, depth / np.exp(np.log(depth).mean()), rtol=0.05)
 
 
+def test_a_sample_without_usable_counts_is_the_one_without_a_size_factor(rng):
+    counts = rng.poisson(50, (60, 4)).astype(float)
+    counts[:30, 0] = 0
+    counts[30:, 1] = 0
+    counts[:, 2] = 0
+    factors, _ = median_of_ratios(counts)
+    np.testing.assert_array_equal(np.isnan(factors), [False, False, True, False])
+
+
 def test_benjamini_hochberg_matches_scipy(rng):
     p = rng.uniform(size=500) ** 2
     np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p))

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._compile import kernel
-from .smallmatrix import cholesky, inverse
+from .smallmatrix import cholesky, solve_in_place
 from .special import digamma, digamma_minus_log_series, trigamma, trigamma_series
 
 Floats = npt.NDArray[np.float64]
@@ -119,7 +119,7 @@ def likelihood_slope(
 
 
 @kernel
-def cox_reid_slope(alpha: float, rows: Floats, weights: Floats, m: Floats, work: Floats) -> tuple[float, float]:
+def cox_reid_slope(alpha: float, rows: Floats, weights: Floats, m: Floats) -> tuple[float, float]:
     r"""Return the first and second derivative in :math:`\log\alpha` of :math:`\frac12\log\det X^\top W X`.
 
     Parameters
@@ -132,8 +132,6 @@ def cox_reid_slope(alpha: float, rows: Floats, weights: Floats, m: Floats, work:
         Sums of :math:`W, W^2, W^3` in each group, ``n_groups × 3``.
     m
         Scratch, ``5 × n_coefficients × n_coefficients``.
-    work
-        Scratch, ``n_coefficients``.
 
     Returns
     -------
@@ -142,32 +140,37 @@ def cox_reid_slope(alpha: float, rows: Floats, weights: Floats, m: Floats, work:
     """
     p = rows.shape[1]
     m.fill(0.0)
+    system = m[0]
+    slope = m[1]
+    curvature = m[2]
+    column = m[3]
+    solved = m[4]
     for g in range(rows.shape[0]):
         w1 = weights[g, 0]
         w2 = -alpha * weights[g, 1]
         w3 = w2 + 2.0 * alpha * alpha * weights[g, 2]
         for a in range(p):
-            for b in range(p):
+            for b in range(a + 1):
                 outer = rows[g, a] * rows[g, b]
-                m[0, a, b] += w1 * outer
-                m[1, a, b] += w2 * outer
-                m[2, a, b] += w3 * outer
-    if not cholesky(m[0], p):
+                system[a, b] += w1 * outer
+                slope[a, b] += w2 * outer
+                curvature[a, b] += w3 * outer
+    if not cholesky(system, p):
         return np.nan, np.nan
-    inverse(m[0], m[3], p, work)
+    # Rows of ``solved`` are the columns of M⁻¹M′; the diagonal of M⁻¹M″ is all that is needed of it.
     first = 0.0
     second = 0.0
+    for b in range(p):
+        for a in range(p):
+            solved[b, a] = slope[max(a, b), min(a, b)]
+            column[b, a] = curvature[max(a, b), min(a, b)]
+        solve_in_place(system, solved[b], p)
+        solve_in_place(system, column[b], p)
+        first += solved[b, b]
+        second += column[b, b]
     for a in range(p):
         for b in range(p):
-            first += m[3, a, b] * m[1, b, a]
-            second += m[3, a, b] * m[2, b, a]
-            total = 0.0
-            for c in range(p):
-                total += m[3, a, c] * m[1, c, b]
-            m[4, a, b] = total
-    for a in range(p):
-        for b in range(p):
-            second -= m[4, a, b] * m[4, b, a]
+            second -= solved[a, b] * solved[b, a]
     return 0.5 * first, 0.5 * second
 
 
@@ -220,7 +223,6 @@ def fit_dispersions(
     table = np.empty((2, _TABLE + 1))
     weights = np.empty((rows.shape[0], 3))
     m = np.empty((5, p, p))
-    work = np.empty(p)
     for gene in range(start, stop):
         for i in range(n):
             y[i] = counts[gene, order[i]]
@@ -236,11 +238,12 @@ def fit_dispersions(
         for _ in range(_MAX_STEPS):
             slope, curvature = likelihood_slope(t, y, mu, bounds, table, weights)
             if cox_reid:
-                extra, extra_curvature = cox_reid_slope(math.exp(t), rows, weights, m, work)
+                extra, extra_curvature = cox_reid_slope(math.exp(t), rows, weights, m)
                 slope += extra
                 curvature += extra_curvature
-            slope += (t - centre) / prior_variance
-            curvature += 1.0 / prior_variance
+            if prior_variance < np.inf:
+                slope += (t - centre) / prior_variance
+                curvature += 1.0 / prior_variance
             if not math.isfinite(slope):
                 break
             newton = -slope / curvature if curvature > 0.0 else np.inf

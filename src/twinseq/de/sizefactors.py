@@ -43,4 +43,7 @@ def median_of_ratios(counts: Floats) -> tuple[Floats, bool]:
         kept = usable & (counts[:, sample] > 0)
         if kept.any():
             factors[sample] = np.exp(np.median(logs[kept, sample] - reference[kept]))
-    return factors / np.exp(np.mean(np.log(factors))), True
+    found = np.isfinite(factors)
+    if found.any():
+        factors /= np.exp(np.mean(np.log(factors[found])))
+    return factors, True

@@ -1,0 +1,189 @@
+"""Time and memory of differential expression: twinseq, PyDESeq2 with twinseq's backend, PyDESeq2 as it comes.
+
+    python benchmarks/de_speed.py [--data DIR]
+
+Every measurement is a fresh process: wall seconds of the analysis itself, after imports and reading, and the
+peak memory of the process with its workers (summed resident pages, sampled; Linux only). The kernels are
+compiled beforehand; a separate line gives what that costs, once per installation. Writes
+``benchmarks/results/de_speed.md``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "de_speed.md"
+N_CPUS = 2
+ENGINES = {
+    "twinseq": "`twinseq.de.fit_deseq2`",
+    "backend": "PyDESeq2 with `NumbaInference`",
+    "default": f"PyDESeq2 as it comes, n_cpus={N_CPUS}",
+}
+R_SECONDS = {"tb-blood-44": "10.0"}
+
+
+def simulated(n_samples: int = 136, n_genes: int = 27_000, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two groups, log-normal means, a dispersion trend with scatter, a tenth of the genes changed."""
+    rng = np.random.default_rng(seed)
+    samples = [f"sample{i}" for i in range(n_samples)]
+    group = np.arange(n_samples) % 2
+    mean = np.exp(rng.normal(4, 2.2, n_genes))
+    dispersion = (0.08 + 2 / mean) * np.exp(rng.normal(0, 0.5, n_genes))
+    change = np.where(rng.random(n_genes) < 0.1, rng.normal(0, 1.2, n_genes), 0.0)
+    depth = np.exp(rng.normal(0, 0.3, n_samples))
+    mu = depth[:, None] * mean * np.exp(np.outer(group, change))
+    counts = rng.negative_binomial(1 / dispersion, 1 / (1 + dispersion * mu))
+    metadata = pd.DataFrame({"group": np.where(group, "case", "control")}, index=samples)
+    return pd.DataFrame(counts, index=samples, columns=[f"gene{i}" for i in range(n_genes)]), metadata
+
+
+def load(name: str, data: Path) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, str, str]]:
+    if name == "simulated":
+        counts, metadata = simulated()
+        return counts, metadata, ("group", "case", "control")
+    table = pd.read_csv(data / name / "counts.csv.gz", index_col=0)
+    metadata = pd.read_csv(data / name / "samples.csv", index_col=0)
+    return table[table.sum(axis=1) >= 10].T, metadata, ("group", "TB", "LTBI")
+
+
+def analyse(engine: str, counts: pd.DataFrame, metadata: pd.DataFrame, contrast: tuple[str, str, str]) -> float:
+    """Run one engine with its defaults and return its wall seconds."""
+    if engine == "twinseq":
+        from twinseq.de import deseq2
+
+        start = time.perf_counter()
+        deseq2.fit_deseq2(counts, metadata, "group", contrast, n_cpus=N_CPUS)
+        return time.perf_counter() - start
+    from pydeseq2.dds import DeseqDataSet
+    from pydeseq2.default_inference import DefaultInference
+    from pydeseq2.ds import DeseqStats
+
+    from twinseq.de import NumbaInference
+
+    inference = NumbaInference(n_cpus=N_CPUS) if engine == "backend" else DefaultInference(n_cpus=N_CPUS)
+    start = time.perf_counter()
+    dds = DeseqDataSet(counts=counts, metadata=metadata, design="~group", inference=inference, quiet=True)
+    dds.deseq2()
+    DeseqStats(dds, contrast=list(contrast), inference=inference, quiet=True).summary()
+    return time.perf_counter() - start
+
+
+def resident_mib(pid: int) -> float:
+    """Proportional resident memory of a process and all its descendants, MiB."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    total, queue = 0.0, [pid]
+    while queue:
+        process = queue.pop()
+        queue += children.get(process, [])
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        total += sum(float(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return total
+
+
+def measure(name: str, engine: str, data: Path, **environment: str) -> tuple[float, float]:
+    """Wall seconds and peak MiB of one engine on one cohort, in a fresh process."""
+    command = [sys.executable, __file__, "--worker", name, engine, "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
+        peak = 0.0
+        finished = threading.Event()
+
+        def watch() -> None:
+            nonlocal peak
+            while not finished.wait(0.05):
+                peak = max(peak, resident_mib(process.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        output, _ = process.communicate()
+        finished.set()
+        watcher.join()
+    if process.returncode:
+        raise SystemExit(f"{engine} on {name} failed")
+    return float(json.loads(output.splitlines()[-1])), peak
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = Path(os.environ.get("TWINSEQ_DATA", ROOT.parent / "shared" / "data"))
+    parser.add_argument("--data", type=Path, default=default, help="folder of the real cohorts")
+    parser.add_argument("--worker", nargs=2, metavar=("COHORT", "ENGINE"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        name, engine = arguments.worker
+        print(json.dumps(analyse(engine, *load(name, arguments.data))))
+        return
+
+    cohorts = ["simulated"]
+    if (arguments.data / "tb-blood-44").is_dir():
+        cohorts.insert(0, "tb-blood-44")
+    with tempfile.TemporaryDirectory() as empty:
+        cold, _ = measure(cohorts[0], "twinseq", arguments.data, NUMBA_CACHE_DIR=empty)
+    for engine in ("twinseq", "backend"):
+        measure(cohorts[0], engine, arguments.data)
+
+    rows = []
+    for name in cohorts:
+        counts, _, _ = load(name, arguments.data)
+        shape = f"{name}, {counts.shape[0]} × {counts.shape[1]:,}"
+        runs = {engine: measure(name, engine, arguments.data) for engine in ENGINES}
+        slowest = runs["default"][0]
+        for engine, (seconds, peak) in runs.items():
+            rows.append(f"| {shape} | {ENGINES[engine]} | {seconds:.2f} | {slowest / seconds:.0f}× | {peak:,.0f} |")
+        if name in R_SECONDS:
+            rows.append(f"| {shape} | R DESeq2 1.38.3, one thread, as recorded | {R_SECONDS[name]} | | |")
+
+    packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "numba", "scipy", "pandas", "pydeseq2"))
+    text = "\n".join(
+        [
+            "# Differential expression: time and memory",
+            "",
+            f"{processor()}, {os.cpu_count()} cores, {platform.system()}, "
+            f"Python {platform.python_version()}; {packages}.",
+            "Counts to adjusted p-values with default settings (outliers replaced, filter on); each run in a",
+            "process of its own, after imports and reading. Memory is the peak of the process with its workers,",
+            "imports and data included. The very first run compiles the kernels, once per installation:",
+            f"{cold:.1f} s for {cohorts[0]}. R's time was recorded on another occasion, with outlier replacement off.",
+            "Written by `benchmarks/de_speed.py`.",
+            "",
+            "| cohort (samples × genes) | program | seconds | faster than PyDESeq2 | peak MiB |",
+            "|---|---|---:|---:|---:|",
+            *rows,
+            "",
+        ]
+    )
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+import subprocess
+import sys
+
+import pytest
+
+import twinseq.de
+
+
+def test_importing_the_package_loads_no_compiler():
+    code = (
+        "import sys, twinseq; before = set(sys.modules); import twinseq.de; "
+        "print(sorted(m for m in set(sys.modules) - before if not m.startswith(('twinseq', 'typing'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_load_on_demand_and_others_do_not():
+    assert set(dir(twinseq.de)) == {"NumbaInference", "fit_deseq2"}
+    for name in dir(twinseq.de):
+        assert callable(getattr(twinseq.de, name))
+    with pytest.raises(AttributeError, match="fit_deseq3"):
+        twinseq.de.fit_deseq3  # noqa: B018
