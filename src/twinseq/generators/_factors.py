@@ -11,6 +11,7 @@ from sklearn.utils.extmath import randomized_svd
 from ..parallel import run
 from ._covariates import normal_scores
 from ._margins import LatentProfiles, gene_blocks, stratum_rows
+from ._quality import standardise
 
 Floats = NDArray[np.floating[Any]]
 Floats32 = NDArray[np.float32]
@@ -51,50 +52,6 @@ def within_stratum_scores(
 
     run(one, gene_blocks(n_genes), jobs)
     return scores, resolution
-
-
-def standardise(values: Floats) -> NDArray[np.float64]:
-    """Return columns with mean 0 and variance 1; constant columns become 0."""
-    centred = values - values.mean(axis=0)
-    spread = np.sqrt((centred**2).mean(axis=0))
-    return np.asarray(centred / np.where(spread > 1e-6, spread, np.inf))
-
-
-def quality_traits(profiles: LatentProfiles, strata: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the normal scores, within strata, of size factor and number of detected genes, ``n × 2``.
-
-    Depth and quality of a library move thousands of weakly expressed genes together, each too discrete to show it.
-    Continuous profiles have no such traits: ``n × 0``.
-    """
-    if profiles.factors is None:
-        return np.zeros((len(strata), 0))
-    detected = np.asarray((profiles.x > 0).sum(axis=1)).ravel().astype(float)
-    traits = np.column_stack([profiles.factors, detected])
-    for _, rows in stratum_rows(strata):
-        traits[rows] = normal_scores(traits[rows])
-    return traits
-
-
-def draw_quality(known: Floats, covariance: Floats, strata: NDArray[np.intp], rng: np.random.Generator) -> Floats:
-    """Draw quality traits for samples whose other traits are ``known``, ``n × q``.
-
-    ``covariance`` is that of all traits, quality first.
-    """
-    n_quality = len(covariance) - known.shape[1]
-    if n_quality == 0:
-        return np.zeros((len(known), 0))
-    own, cross, other = (
-        covariance[:n_quality, :n_quality],
-        covariance[n_quality:, :n_quality],
-        covariance[n_quality:, n_quality:],
-    )
-    slope = np.linalg.pinv(other) @ cross
-    drawn = known @ slope + rng.multivariate_normal(
-        np.zeros(n_quality), own - cross.T @ slope, size=len(known), method="eigh"
-    )
-    for _, rows in stratum_rows(strata):
-        drawn[rows] = normal_scores(drawn[rows])
-    return drawn
 
 
 def trait_effects(scores: Floats32, traits: Floats, resolution: Floats) -> tuple[Floats32, Floats32]:

@@ -13,7 +13,7 @@ formed; memory is :math:`O(nG + kG)`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,26 +29,17 @@ from ._covariates import CovariateModel
 from ._factors import (
     balanced_factors,
     class_loadings,
-    draw_quality,
-    quality_traits,
     share_variance,
     trait_effects,
     within_stratum_scores,
 )
-from ._margins import (
-    LatentProfiles,
-    Margins,
-    gene_blocks,
-    round_keeping_totals,
-    size_margins,
-    size_restore,
-    size_state,
-    stratum_rows,
-    under,
-)
+from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, round_keeping_totals, stratum_rows, under
+from ._quality import Library, LibraryModel, detection_shifts, zero_mask
 from ._registry import register
 
 MAX_FACTORS = 50
+PROBE_GENES = 2000
+"""Genes on which the shifts for giving out zeros are found."""
 
 
 @register
@@ -104,38 +95,42 @@ class Copula(Generator):
         self.covariates_, strata = CovariateModel.fit(cohort, codes)
         n_strata = len(self.covariates_.strata)
         self.margins_ = Margins.fit(profiles, strata, n_strata, self.smoothing, jobs)
-        self.size_margins_ = size_margins(profiles, strata, n_strata, self.smoothing)
-        traits = np.column_stack([quality_traits(profiles, strata), self.covariates_.encode(cohort.obs, strata)])
-        self.trait_covariance_ = traits.T @ traits / len(traits)
+        encoded = self.covariates_.encode(cohort.obs, strata)
+        self.library_, traits = LibraryModel.fit(profiles, strata, n_strata, encoded, self.smoothing)
         scores, resolution = within_stratum_scores(profiles, strata, jobs)
         effects, left = trait_effects(scores, traits, resolution)
         freedom = max(cohort.n_samples - n_strata - traits.shape[1], 1)
         k = min(freedom // 2, MAX_FACTORS) if self.factors is None else min(self.factors, freedom - 1)
         loadings = class_loadings(left, codes, max(k, 0), freedom, self.pooling, int(rng.integers(2**31)))
-        self.effects_, self.loadings_, self.residual_ = share_variance(loadings, effects, self.trait_covariance_)
+        self.effects_, self.loadings_, self.residual_ = share_variance(loadings, effects, self.library_.covariance)
 
     def _sample(
         self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
     ) -> tuple[NDArray[Any], pd.DataFrame]:
         known, strata = self.covariates_.sample(codes, rng)
-        encoded = self.covariates_.encode(known, strata)
-        traits = np.column_stack([draw_quality(encoded, self.trait_covariance_, strata, rng), encoded])
-        factors = balanced_factors(codes, self.loadings_.shape[1], traits, rng, self.balanced)
-        traits = traits.astype(np.float32)
-        sizes = self._sizes(strata, traits)
+        library = self.library_.draw(self.covariates_.encode(known, strata), strata, rng)
+        factors = balanced_factors(codes, self.loadings_.shape[1], library.traits, rng, self.balanced)
+        traits, sizes = library.traits.astype(np.float32), library.sizes
         n_genes = len(self.frame_.var)
         blocks = gene_blocks(n_genes)
         values = np.empty((len(codes), n_genes), dtype=np.float64 if sizes is None else np.int32)
 
-        def one(work: tuple[slice, np.random.Generator]) -> None:
-            genes, noise = work
-            latent = noise.standard_normal((len(codes), genes.stop - genes.start), dtype=np.float32)
+        def latents(genes: slice | NDArray[np.intp], noise: np.random.Generator) -> NDArray[np.float32]:
+            residual = self.residual_[:, genes]
+            latent = noise.standard_normal((len(codes), residual.shape[1]), dtype=np.float32)
             for code, rows in stratum_rows(codes):
-                latent[rows] *= self.residual_[code, genes]
+                latent[rows] *= residual[code]
                 latent[rows] += factors[rows] @ self.loadings_[code][:, genes]
             latent += traits @ self.effects_[:, genes]
+            return latent
+
+        shifts = self._zero_shifts(library, strata, latents, rng)
+
+        def one(work: tuple[slice, np.random.Generator]) -> None:
+            genes, noise = work
+            latent = latents(genes, noise)
             for stratum, rows in stratum_rows(strata):
-                drawn = self._draw(stratum, latent[rows], genes)
+                drawn = self._draw(stratum, latent[rows], shifts[rows], genes)
                 if sizes is None:
                     values[rows, genes] = drawn
                 else:
@@ -144,21 +139,42 @@ class Copula(Generator):
         run(one, zip(blocks, rng.spawn(len(blocks)), strict=True), jobs)
         return values, known
 
-    def _sizes(self, strata: NDArray[np.intp], traits: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """Return size factors in the order of the first trait; ``None`` for continuous profiles."""
-        if self.size_margins_ is None:
-            return None
-        sizes = np.empty(len(strata))
-        for stratum, rows in stratum_rows(strata):
-            ordered = np.exp2(self.size_margins_.balanced(stratum, len(rows), slice(0, 1))[:, 0])
-            sizes[rows[np.argsort(traits[rows, 0], kind="stable")]] = ordered
-        return sizes
+    def _zero_shifts(
+        self,
+        library: Library,
+        strata: NDArray[np.intp],
+        latents: Callable[[NDArray[np.intp], np.random.Generator], NDArray[np.float32]],
+        rng: np.random.Generator,
+    ) -> NDArray[np.float64]:
+        """Return the samples' shifts for giving out zeros, found on a random part of the genes that have some."""
+        partly = ((self.margins_.atom_share > 0) & (self.margins_.atom_share < 1)).any(axis=0)
+        if library.detected is None or not self.balanced or not partly.any():
+            return np.zeros(len(strata))
+        genes = np.sort(rng.permutation(np.flatnonzero(partly))[:PROBE_GENES])
+        n_strata, n_genes = self.margins_.atom_share.shape
+        sizes = np.bincount(strata, minlength=n_strata)
+        n_zero = np.stack([self._n_atoms(stratum, sizes[stratum], genes) for stratum in range(n_strata)])
+        # Genes that are zero in every sample of a stratum leave no choice and are not counted.
+        always = (self.margins_.atom_share == 1).sum(axis=1)[strata]
+        return detection_shifts(latents(genes, rng), n_zero, library.detected + always, n_genes, strata)
 
-    def _draw(self, stratum: int, latent: NDArray[np.float32], genes: slice) -> NDArray[np.float64]:
+    def _n_atoms(self, stratum: int, n: int, genes: slice | NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return how many of ``n`` evenly spread draws fall on each gene's atom."""
+        counted = (balanced_levels(n)[:, None] < self.margins_.atom_share[stratum, genes]).sum(axis=0)
+        return np.asarray(counted, dtype=np.intp)
+
+    def _draw(
+        self, stratum: int, latent: NDArray[np.float32], shifts: NDArray[np.float64], genes: slice
+    ) -> NDArray[np.float64]:
         """Turn latent normals of one stratum into values on the latent scale of the margins."""
         if not self.balanced:
             return self.margins_.quantiles(stratum, ndtr(latent.astype(np.float64)), genes)
         ordered = self.margins_.balanced(stratum, len(latent), genes)
+        if shifts.any():
+            n_atoms = self._n_atoms(stratum, len(latent), genes)
+            open_ = np.flatnonzero((n_atoms > 0) & (n_atoms < len(latent)))
+            first = zero_mask(latent[:, open_] + shifts[:, None], n_atoms[open_])
+            latent[:, open_] = np.where(first, -np.inf, latent[:, open_])
         drawn = np.empty_like(ordered)
         np.put_along_axis(drawn, np.argsort(latent, axis=0, kind="stable"), ordered, axis=0)
         return drawn
@@ -166,12 +182,10 @@ class Copula(Generator):
     def _state(self) -> dict[str, NDArray[Any]]:
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         state |= {"effects": self.effects_, "loadings": self.loadings_, "residual": self.residual_}
-        state["trait_covariance"] = self.trait_covariance_
-        return {**state, **size_state(self.size_margins_), **self.covariates_.state()}
+        return {**state, **self.library_.state(), **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.margins_ = Margins.restore(under("margins.", state))
-        self.size_margins_ = size_restore(state)
+        self.library_ = LibraryModel.restore(state)
         self.covariates_ = CovariateModel.restore(state)
         self.effects_, self.loadings_, self.residual_ = state["effects"], state["loadings"], state["residual"]
-        self.trait_covariance_ = state["trait_covariance"]
