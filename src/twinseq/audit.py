@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import combinations
 from typing import Any
@@ -384,6 +384,17 @@ def _verdict(main: Comparison, omitted: list[Omitted]) -> dict[str, Any]:
     return {"policy": None, "outcome": "not judged", "reasons": reasons}
 
 
+def _notes(main: Comparison) -> Iterator[tuple[str, str]]:
+    for name, side in (
+        ("train", main.train),
+        ("twin", main.twin),
+        ("holdout", main.holdout if main.has_holdout else None),
+    ):
+        with contextlib.suppress(NotComputableError):
+            if side is not None and side.contrasts.note:
+                yield name, side.contrasts.note
+
+
 def _provenance(
     given: dict[str, Cohort],
     main: Comparison,
@@ -409,7 +420,8 @@ def _provenance(
         out["differential_expression"] = {
             "method": "DESeq2" if main.space.kind == "counts" else "linear model with moderated t-test",
             "design": "~ " + " + ".join(shorten(term) for term in terms),
-            "left_out": {shorten(name): reason for name, reason in design.dropped.items()},
+            "left_out": {shorten(name): reason for name, reason in design.left_out.items()},
             "genes_tested": len(main.space.expressed),
+            "notes": dict(_notes(main)),
         }
     return out

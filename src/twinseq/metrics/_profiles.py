@@ -88,6 +88,18 @@ class Profiles:
         chosen: Floats = self.log[:, self.space.panels["top500"]]
         return chosen
 
+    @cached_property
+    def small_panel(self) -> Floats:
+        """`log` of the 100 genes that vary most in training."""
+        chosen: Floats = self.log[:, self.space.panels["top100"]]
+        return chosen
+
+    @cached_property
+    def variable(self) -> Floats:
+        """`log` of the 2,000 genes that vary most in training."""
+        chosen: Floats = self.log[:, self.space.panels["top2000"]]
+        return chosen
+
     # Count properties
 
     @cached_property

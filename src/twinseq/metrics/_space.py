@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 TREND_BINS = 30
-AXES_GENES = 2000
 
 
 class Space:
@@ -50,13 +49,14 @@ class Space:
 
     @cached_property
     def panels(self) -> dict[str, NDArray[np.intp]]:
-        """Genes of the panels ``top100``, ``top500`` (variance) and ``mad`` (the min(270, 0.9 n) largest MADs)."""
+        """Most variable genes: ``top100``, ``top500``, ``top2000`` by variance, ``mad`` the min(270, 0.9 n) by MAD."""
         by_variance = np.argsort(-self.train.gene_variance, kind="stable")
         spread = median_abs_deviation(self.train.log, axis=0)
         n_mad = max(1, min(270, int(0.9 * self.train.n_samples)))
         return {
             "top100": by_variance[:100],
             "top500": by_variance[:500],
+            "top2000": by_variance[:2000],
             "mad": np.argsort(-spread, kind="stable")[:n_mad],
         }
 
@@ -67,19 +67,18 @@ class Space:
         return x, y
 
     @cached_property
-    def projection(self) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
-        """Genes, their means, loadings of two axes, and explained shares of all axes of the training data."""
-        genes = np.argsort(-self.train.gene_variance, kind="stable")[:AXES_GENES]
-        x = self.train.log[:, genes]
+    def projection(self) -> tuple[Floats, Floats, Floats]:
+        """Gene means, loadings of two axes, and explained shares of all axes of the training data (2,000 genes)."""
+        x = self.train.variable
         values, loadings = principal_axes(x, k=2)
         # The sign of an axis is arbitrary; fixing it keeps plots the same from run to run.
         loadings = loadings * np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
-        return genes, x.mean(axis=0), loadings, values / values.sum()
+        return x.mean(axis=0), loadings, values / values.sum()
 
     def project(self, profiles: Profiles) -> Floats:
         """Return the coordinates of samples on the first two axes of the training data, ``n_samples × 2``."""
-        genes, centre, loadings, _ = self.projection
-        coordinates: Floats = (profiles.log[:, genes] - centre) @ loadings
+        centre, loadings, _ = self.projection
+        coordinates: Floats = (profiles.variable - centre) @ loadings
         return coordinates
 
     @cached_property

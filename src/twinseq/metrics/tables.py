@@ -103,7 +103,7 @@ def _densities(comparison: Comparison, of: Callable[[Profiles], NDArray[np.float
 
 def pca_axes(comparison: Comparison) -> pd.DataFrame:
     """Return the share of variance on each axis of the training data: component, explained."""
-    explained = comparison.space.projection[3][:COMPONENTS]
+    explained = comparison.space.projection[2][:COMPONENTS]
     return pd.DataFrame({"component": np.arange(1, len(explained) + 1), "explained": explained})
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...de import fit_deseq2
 from ...errors import TwinseqError
 from .._registry import NotComputableError
-from .design import Design, full_rank
+from .design import LABEL, Design, Pair, estimable
 from .linear_model import moderated_contrast
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Contrasts:
         What was left out of the design on this side, if anything.
     """
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[Pair, ...]
     base_mean: Floats
     lfc: Floats
     padj: Floats
@@ -60,7 +60,7 @@ class Contrasts:
         """Genes called at padj < .05."""
         return np.nan_to_num(self.padj, nan=1.0) < PADJ
 
-    def of_pairs(self, pairs: tuple[tuple[str, str], ...]) -> Contrasts:
+    def of_pairs(self, pairs: tuple[Pair, ...]) -> Contrasts:
         """Return the columns of some pairs."""
         columns = [self.pairs.index(pair) for pair in pairs]
         return Contrasts(
@@ -86,23 +86,26 @@ def run_contrasts(profiles: Profiles, design: Design, genes: NDArray[np.intp], j
     """
     if not len(genes):
         raise NotComputableError("no gene has 10 counts or more in training")
-    table = design.table(profiles)
     note = ""
-    while len(table.columns) > 1 and not full_rank(table):
-        # The label stays; covariates that this side cannot estimate go, last stated first.
-        table = table.drop(columns=table.columns[-2])
-        note = "a covariate could not be estimated on this side and was left out"
-    sizes = table["label"].value_counts()
+    table, lacking = design.table(profiles)
+    sizes = table[LABEL].value_counts()
     values = profiles.values[:, genes]
     done, columns, reason = [], [], "each class needs at least two samples"
     for pair in design.pairs:
         if min(sizes.get(name, 0) for name in pair) < 2:
             continue
+        model = table
+        while len(model.columns) > 1 and not estimable(model, pair):
+            # The label stays; covariates that this side cannot estimate go, last stated first.
+            model = model.drop(columns=model.columns[-2])
         try:
-            columns.append(_one_pair(values, table, pair, profiles.space.kind, jobs))
+            columns.append(_one_pair(values, model, pair, profiles.space.kind, jobs))
             done.append(pair)
         except TwinseqError as error:
             reason = str(error)
+            continue
+        fewer = len(table.columns) - len(model.columns)
+        note = f"{len(lacking) + fewer} covariate(s) could not be adjusted for" if lacking or fewer else note
     if not done:
         raise NotComputableError(f"differential expression could not be run: {reason}")
     base_mean, lfc, padj = (np.column_stack([column[index] for column in columns]) for index in range(3))
@@ -110,7 +113,7 @@ def run_contrasts(profiles: Profiles, design: Design, genes: NDArray[np.intp], j
 
 
 def _one_pair(
-    values: NDArray[Any], table: pd.DataFrame, pair: tuple[str, str], kind: str, jobs: int
+    values: NDArray[Any], table: pd.DataFrame, pair: Pair, kind: str, jobs: int
 ) -> tuple[Floats, Floats, Floats]:
     if kind == "continuous":
         difference, padj = moderated_contrast(values, table, pair)
@@ -119,7 +122,7 @@ def _one_pair(
         values,
         table,
         list(table.columns),
-        ("label", *pair),
+        (LABEL, *pair),
         refit_cooks=False,
         cooks_filter=False,
         independent_filter=True,
@@ -173,7 +176,7 @@ class Replication:
         return cls(holdout.of_pairs(pairs), twin.of_pairs(pairs), train.of_pairs(pairs))
 
 
-def _common(*sides: Contrasts) -> tuple[tuple[str, str], ...]:
+def _common(*sides: Contrasts) -> tuple[Pair, ...]:
     pairs = tuple(pair for pair in sides[0].pairs if all(pair in side.pairs for side in sides[1:]))
     if not pairs:
         raise NotComputableError("no pair of classes could be tested on every side")

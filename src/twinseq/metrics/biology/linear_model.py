@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 from scipy.stats import false_discovery_control, t
 
-from .design import model_matrix
+from ...de.modelmatrix import model_matrix
+from .design import LABEL, Pair
 
 Floats = NDArray[np.float64]
 
 
-def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: tuple[str, str]) -> tuple[Floats, Floats]:
+def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) -> tuple[Floats, Floats]:
     """Test one class against another by a moderated t-test, covariates in the model.
 
     Parameters
@@ -30,19 +31,19 @@ def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: tuple[st
     Returns
     -------
     Difference of means (tested − reference) and Benjamini–Hochberg adjusted p-value of each gene.
-    Constant genes get a difference of 0 and an adjusted p-value of 1.
+    Genes that do not vary within the model's groups get an adjusted p-value of 1.
+
+    Raises
+    ------
+    CohortError
+        The model cannot be estimated.
 
     References
     ----------
     Smyth 2004, Statistical Applications in Genetics and Molecular Biology 3:3 (limma).
     """
-    covariates = table.drop(columns="label")
-    classes = sorted(set(table["label"]))
-    indicators = (table["label"].to_numpy()[:, None] == np.array(classes)).astype(float)
-    matrix = np.hstack([indicators, model_matrix(covariates)[:, 1:]])
-    contrast = np.zeros(matrix.shape[1])
-    contrast[classes.index(pair[0])], contrast[classes.index(pair[1])] = 1.0, -1.0
-
+    model = model_matrix(table, list(table.columns), (LABEL, *pair))
+    matrix, contrast = model.matrix, model.contrast
     inverse = np.linalg.inv(matrix.T @ matrix)
     coefficients = inverse @ matrix.T @ values
     freedom = len(matrix) - matrix.shape[1]

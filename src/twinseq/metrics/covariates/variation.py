@@ -18,7 +18,9 @@ _SHARED: dict[str, Any] = {
     "ideal": 0.0,
     "bounds": (0.0, 1.0),
     "reference": "Levin & Peres 2017, Markov Chains and Mixing Times, ch. 4",
-    "fields": ("real.covariates", "twin.covariates"),
+    "fields": ("train.covariates", "twin.covariates"),
+    # A hold-out is too small, and split without regard to covariates, to say what the shares should be.
+    "against": "train",
     "floor": "mean profile",
     "needs": ("covariates",),
     "resampling": "none",
@@ -30,7 +32,7 @@ _SHARED: dict[str, Any] = {
     name="covariate_tv_mean",
     question="Do the covariates have the same shares of levels, on average?",
     reading="0: the same; 1: no level in common. Missing values count as a level.",
-    formula="mean over covariates of ½ Σ |p_real − p_twin|; numbers in deciles of the real data",
+    formula="mean over covariates of ½ Σ |p_T − p_S|; numbers in deciles of T",
     **_SHARED,
 )
 def covariate_tv_mean(real: pd.DataFrame, twin: pd.DataFrame) -> float:
@@ -53,7 +55,7 @@ def covariate_tv_mean(real: pd.DataFrame, twin: pd.DataFrame) -> float:
     name="covariate_tv_max",
     question="Which covariate differs most in its shares of levels, and by how much?",
     reading="0: none differs; 1: some covariate has no level in common.",
-    formula="max over covariates of ½ Σ |p_real − p_twin|; numbers in deciles of the real data",
+    formula="max over covariates of ½ Σ |p_T − p_S|; numbers in deciles of T",
     **_SHARED,
 )
 def covariate_tv_max(real: pd.DataFrame, twin: pd.DataFrame) -> float:
