@@ -13,6 +13,11 @@ def everything(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
+def write_half(path: Path, error: BaseException) -> None:
+    path.write_text("half")
+    raise error
+
+
 def test_a_file_appears_whole_under_its_name(tmp_path):
     target = tmp_path / "deep" / "er" / "result.csv.gz"
     with atomic_path(target) as temporary:
@@ -27,8 +32,7 @@ def test_a_file_is_replaced_only_by_a_finished_one(tmp_path):
     target = tmp_path / "result.txt"
     target.write_text("old")
     with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+        write_half(temporary, ZeroDivisionError())
     assert target.read_text() == "old"
     assert everything(tmp_path) == ["result.txt"]
 
@@ -36,8 +40,7 @@ def test_a_file_is_replaced_only_by_a_finished_one(tmp_path):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
 def test_a_failing_writer_leaves_neither_file_nor_folder(tmp_path, error):
     with pytest.raises(error), atomic_path(tmp_path / "a" / "b" / "result.txt") as temporary:
-        temporary.write_text("half")
-        raise error
+        write_half(temporary, error())
     assert everything(tmp_path) == []
 
 
@@ -55,7 +58,7 @@ def test_a_file_does_not_replace_a_folder(tmp_path):
     target = tmp_path / "result.csv"
     target.mkdir()
     (target / "kept").write_text("old")
-    with pytest.raises(OutputError, match="result.csv.*writing failed"), atomic_path(target) as temporary:
+    with pytest.raises(OutputError, match=r"result\.csv.*writing failed"), atomic_path(target) as temporary:
         temporary.write_text("new")
     assert (target / "kept").read_text() == "old"
 
@@ -82,8 +85,7 @@ def test_a_system_error_names_the_target_and_the_remedy(tmp_path):
         pytest.raises(OutputError, match=r"result\.txt: writing failed \(No space left on device\).*free space"),
         atomic_path(tmp_path / "result.txt") as temporary,
     ):
-        temporary.write_text("half")
-        raise OSError(28, "No space left on device")
+        write_half(temporary, OSError(28, "No space left on device"))
     assert everything(tmp_path) == []
 
 
@@ -122,8 +124,7 @@ def test_files_of_a_folder_appear_together(tmp_path):
 
 def test_a_failing_writer_leaves_a_folder_as_it_was(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "x" / "y") as scratch:
-        (scratch / "a").write_text("new")
-        raise ZeroDivisionError
+        write_half(scratch / "a", ZeroDivisionError())
     assert everything(tmp_path) == []
 
 
@@ -165,8 +166,11 @@ def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path, name):
 def test_a_full_device_is_reported(tmp_path):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    target = tmp_path / "twin.csv"
-    with pytest.raises(OutputError, match="No space left"), atomic_path(target) as temporary:
-        temporary.symlink_to("/dev/full")
-        temporary.write_text("counts")
+
+    def fill(path: Path) -> None:
+        path.symlink_to("/dev/full")
+        path.write_text("counts")
+
+    with pytest.raises(OutputError, match="No space left"), atomic_path(tmp_path / "twin.csv") as temporary:
+        fill(temporary)
     assert everything(tmp_path) == []
