@@ -175,14 +175,15 @@ def test_a_flat_group_does_not_break_the_ellipse(tables):
     assert figure.panels[0].layout["xaxis"]["title"]["text"] == "PC1 (30\xa0% of variance)"
 
 
-def test_the_area_under_a_roc_curve():
+def test_the_areas_under_roc_curves_are_the_audits_own():
     table = pd.DataFrame(
         {"train_on": "real", "panel": "top100", "model": "logistic", "fpr": [0, 0, 1], "tpr": [0, 0.5, 1]}
     )
-    figure = roc(table)
+    figure = roc(table, {"tstr_auc_top100_logistic": (0.91, 0.93)})
     assert figure is not None
-    assert "0.750" in figure.findings[0]
-    assert roc(table.assign(train_on="something else")) is None
+    assert figure.findings[0].endswith("twin against real: logistic 0.910 against 0.930")
+    assert roc(table, {}).findings == ()
+    assert roc(table.assign(train_on="something else"), {}) is None
 
 
 def test_the_spectrum_keeps_the_order_of_sources(tables):

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ..results import AuditReport
+from .rows import MEMORISATION
 from .sections import sections
 from .text import json_block
 from .words import header, omitted_rows, provenance_rows, summary, verdict
@@ -32,6 +33,7 @@ def render(report: AuditReport) -> str:
     panels = [panel for part in parts for figure in part.all_figures for panel in figure.panels]
     numbers = {id(panel): index for index, panel in enumerate(panels)}
     plotly, script = Markup(get_plotlyjs()), Markup(_asset("page.js"))
+    memorised = sum(row.flag == MEMORISATION for part in parts for row in part.all_rows)
     definitions = [(row.title, row.formula, row.reference) for part in parts for row in part.all_rows if row.formula]
     page = (
         _environment()
@@ -39,7 +41,7 @@ def render(report: AuditReport) -> str:
         .render(
             title=header(report),
             verdict=verdict(report),
-            summary=summary(report),
+            summary=summary(report, memorised),
             sections=parts,
             omitted=omitted_rows(report),
             definitions=definitions,

@@ -77,14 +77,22 @@ def row(metric: MetricResult, *, holdout: bool = False) -> Row:
         interval=interval(metric.ci),
         interval_note=shown(metric.ci_note, 120),
         ceiling=number(metric.ceiling),
-        ceiling_source=shown(metric.ceiling_source, 120),
+        ceiling_source=_source(metric.ceiling_source, metric.ceiling),
         floor=number(metric.floor),
-        floor_source=shown(metric.floor_source, 120),
+        floor_source=_source(metric.floor_source, metric.floor),
         n=f"{metric.n:,} {shown(metric.n_unit, 30)}".strip() if metric.n else "",
         flag=(REGULAR if unseen else MEMORISATION) if beyond_ceiling(metric) else "",
         scale=scale(metric),
         spoken="; ".join(parts),
     )
+
+
+def _source(source: str, figure: float | None) -> str:
+    """Return who played the twin; where there is no figure, why. What a control is, the provenance says once."""
+    name, _, explanation = source.partition(":")
+    if figure is not None or not explanation:
+        return shown(name, 120)
+    return shown(f"{name}: {explanation.rpartition(': ')[2].strip()}", 160)
 
 
 def rows(metrics: Iterable[MetricResult], group: str, *, holdout: bool = False) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -122,11 +122,20 @@ HEADLINES = {
     ),
 }  # fmt: skip
 
-Draw = Callable[[Mapping[str, pd.DataFrame]], Figure | None]
+Draw = Callable[[AuditReport], Figure | None]
 
 
 def _from(name: str, draw: Callable[[pd.DataFrame], Figure | None]) -> Draw:
-    return lambda tables: draw(tables[name]) if name in tables and len(tables[name]) else None
+    return lambda report: draw(report.tables[name]) if len(report.tables.get(name, ())) else None
+
+
+def _roc(report: AuditReport) -> Figure | None:
+    values = {metric.name: (metric.value, metric.ceiling) for metric in report.metrics}
+    return _from("roc", lambda table: roc(table, values))(report)
+
+
+def _pca(report: AuditReport) -> Figure | None:
+    return pca(*(report.tables.get(f"pca_{part}") for part in ("groups", "twin", "axes")))
 
 
 DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
@@ -134,13 +143,10 @@ DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
         ("Library sizes", _from("library_size", library_sizes)),
         ("Detected genes", _from("detected_genes", detected_genes)),
         ("Mean and variance", _from("mean_variance", mean_variance)),
-        (
-            "Principal components",
-            lambda tables: pca(*(tables.get(f"pca_{part}") for part in ("groups", "twin", "axes"))),
-        ),
+        ("Principal components", _pca),
         ("Eigenvalue spectrum", _from("eigenvalues", spectrum)),
     ),
-    "utility": (("ROC curves", _from("roc", roc)),),
+    "utility": (("ROC curves", _roc),),
     "covariates": (("Covariate shares", _from("covariates", covariate_shares)),),
 }
 
@@ -157,7 +163,7 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
     groups: list[Group] = []
     missing: list[str] = []
     for name, draw in DRAWN.get(key, ()):
-        figure = draw(report.tables)
+        figure = draw(report)
         if figure is None:
             missing.append(f"{name}: the audit gave no figures for it.")
         else:
@@ -166,7 +172,8 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
         groups, missing = _contrasts(report.tables.get("de_genes"))
     every = rows(report.metrics, key, holdout="holdout" in report.provenance.get("cohorts", {}))
     own = [row for row in every if not row.name.startswith("paper_")]
-    first = [row for row in own if row.name in HEADLINES.get(key, ())] or own
+    order = {name: place for place, name in enumerate(HEADLINES.get(key, ()))}
+    first = sorted((row for row in own if row.name in order), key=lambda row: order[row.name]) or own
     return Section(
         key=key if key in TITLES else f"group-{index}",
         title=TITLES.get(key, shown(key, 40)),

@@ -46,7 +46,7 @@ def json_block(value: Any) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return ``value`` with ``digits`` significant digits; a dash for what is not a number."""
+    """Return ``value`` with ``digits`` decimals below 10, else significant digits; a dash for what is no number."""
     if value is None or not math.isfinite(value):
         return DASH
     if value == 0:
@@ -59,7 +59,7 @@ def number(value: float | None, digits: int = 3) -> str:
             mantissa, exponent = f"{value:.{digits - 2}e}".split("e")
             text = f"{mantissa} × 10{_superscript(int(exponent))}"
     else:
-        decimals = max(0, digits - 1 - math.floor(math.log10(size))) if size >= 1 else digits
+        decimals = max(0, digits - 1 - math.floor(math.log10(size))) if size >= 10 else digits
         text = f"{value:.{decimals}f}"
     return text.replace("-", "−")
 

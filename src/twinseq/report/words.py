@@ -115,15 +115,23 @@ def _size(described: Mapping[str, Any]) -> str:
     return ", ".join(([_name(described)] if _name(described) else []) + sizes)
 
 
-def summary(report: AuditReport) -> tuple[str, ...]:
-    """Return three to five sentences that a reader in a hurry needs, each number beside its ceiling."""
+def summary(report: AuditReport, memorised: int) -> tuple[str, ...]:
+    """Return three to five sentences for a reader in a hurry, each number beside its ceiling.
+
+    Parameters
+    ----------
+    report
+        What the audit found.
+    memorised
+        Number of figures above what real donors reach, where memory may be the cause.
+    """
     figures = {metric.name: metric for metric in report.metrics}
     sentences = [sentence for write in (_genes, _changes, _classifier, _samples) if (sentence := write(figures))]
     if report.omitted and len(sentences) < 4:
         count = len(report.omitted)
         what = "figure" if count == 1 else "figures"
         sentences.append(f"{count} {what} could not be computed; the reasons are listed further down.")
-    return (*sentences, _safety(report))
+    return (*sentences, _safety(report, memorised))
 
 
 Figures = Mapping[str, MetricResult]
@@ -170,7 +178,7 @@ def _samples(figures: Figures) -> str:
         "where 0.5 is a coin flip"
     )
     if metric.ceiling is not None:
-        text += f" and one real half against another gives {number(metric.ceiling)}"
+        text += f" and real data in the twin's place give {number(metric.ceiling)}"
     return text + "."
 
 
@@ -178,7 +186,14 @@ def _reach(metric: MetricResult, ceiling: str) -> str:
     return "" if metric.ceiling is None else f"; real donors in the twin's place reach {ceiling}"
 
 
-def _safety(report: AuditReport) -> str:
+def _safety(report: AuditReport, memorised: int) -> str:
     if report.attacks:
-        return "What attacks found is in the verdict above."
-    return "No attacks were run, so this page says what the twin is worth and nothing of whether it is safe to release."
+        text = "What attacks found is in the verdict above"
+    else:
+        text = "No attacks were run, so this page says what the twin is worth and not whether it is safe to release"
+    if memorised:
+        what = "one figure agrees" if memorised == 1 else f"{memorised} figures agree"
+        text += (
+            f"; {what} with the training data better than other real donors do, as when a twin has learnt them by heart"
+        )
+    return f"{text}."

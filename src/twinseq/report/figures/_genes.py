@@ -60,13 +60,18 @@ def points(
     inside_x, inside_y = np.clip(x, *x_limits), np.clip(y, *y_limits)
     labels = _labels(genes["gene"].tolist(), inside_x, inside_y, x_limits, y_limits)
     middle = (x_limits[0] + x_limits[1]) / 2
+    # Genes beyond the axis stand side by side along its end, and a name beside one would lie on the next.
+    high = y_limits[1] - 0.02 * (y_limits[1] - y_limits[0])
     return {
         "type": "scatter",
         "mode": "markers+text",
         "x": numbers(inside_x),
         "y": numbers(inside_y),
         "text": labels,
-        "textposition": ["middle right" if value < middle else "middle left" for value in inside_x],
+        "textposition": [
+            f"{'top' if height > high else 'middle'} {'right' if place < middle else 'left'}"
+            for place, height in zip(inside_x, inside_y, strict=True)
+        ],
         "textfont": {"size": 10.5, "color": "var(--ink)"},
         "customdata": [_hover(gene) for _, gene in genes.iterrows()],
         "hovertemplate": "%{customdata}<extra></extra>",

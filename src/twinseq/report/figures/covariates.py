@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..text import number, shown
+from ..text import shown
 from ._figure import Figure, Key, Panel, axis, colour, numbers, plot_names
 
 READING = (
@@ -43,9 +43,7 @@ def covariate_shares(table: pd.DataFrame) -> Figure | None:
         gap = (part["real_share"] - part["twin_share"]).abs()
         if len(gap.dropna()):
             at = shown(part["level_or_bin"].iloc[int(gap.argmax())], 40)
-            findings.append(
-                f"{heading}: largest difference {number(100 * float(gap.max()), 2)} percentage points, at {at}"
-            )
+            findings.append(f"{heading}: largest difference {100 * float(gap.max()):.1f} percentage points, at {at}")
         if len(part) > LEVELS:
             findings.append(f"{heading}: {len(part) - LEVELS} more levels are in the table")
     if not panels:

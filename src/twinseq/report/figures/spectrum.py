@@ -13,6 +13,9 @@ READING = (
 )
 
 
+TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+
+
 def spectrum(table: pd.DataFrame) -> Figure | None:
     """Draw the share of variance against the component, one line a source."""
     data, findings, drawn = [], [], []
@@ -30,6 +33,6 @@ def spectrum(table: pd.DataFrame) -> Figure | None:
         drawn.append(source)
     if not data:
         return None
-    layout = {"xaxis": axis("principal component"), "yaxis": axis("% of variance", type="log", dtick="D2")}
+    layout = {"xaxis": axis("principal component"), "yaxis": axis("% of variance", type="log", tickvals=TICKS)}
     panel = Panel(data, layout, "Share of variance by principal component", shape="wide")
     return Figure("Eigenvalue spectrum", READING, tuple(findings), (panel,), legend_of(drawn))
