@@ -90,15 +90,21 @@ def test_empty_files(files, name):
         files(b"", name=name)
 
 
-def test_empty_tables(files):
+def test_empty_tables(tmp_path, files):
     with refused("c.csv: empty", "first column and first row"):
         files("")
-    with refused("c.csv: empty", "header of 5 columns and no row"):
+    with refused("c.csv: empty", "header of 5 column(s) and no row"):
         files(",s1,s2,s3,s4\n")
-    with refused("c.samples.csv: empty", "One row for each sample"):
+    with refused("c.samples.csv: empty", "no row below it"):
         files(samples="sample,condition\n")
     with refused("c.samples.csv: empty"):
         files(samples="")
+    frame = pd.read_csv(StringIO(COUNTS), index_col=0).iloc[:0]
+    frame.to_parquet(tmp_path / "e.parquet")
+    with refused("e.parquet: empty", "no row"):
+        io.read(tmp_path / "e.parquet", obs=tmp_path / "c.samples.csv")
+    with refused("e.parquet: empty", "One row for each sample"):
+        files(obs=tmp_path / "e.parquet")
 
 
 def test_wrong_separator(files):

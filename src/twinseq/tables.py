@@ -66,7 +66,7 @@ def read_table(path: Path) -> Table:
         hint = f" Its separator has to be {separator!r}, by its name." if separator else ""
         raise CohortError(f"{path}: no column of values; names are needed in the first column and the first row.{hint}")
     if table.num_rows == 0:
-        raise CohortError(f"{path}: empty: a header of {table.num_columns} columns and no row below it.")
+        raise CohortError(f"{path}: empty: {table.num_columns} columns and no row.")
     rows = pd.Index(table.column(0).to_pylist(), dtype=object)
     table = _numeric(table, path, rows)
     columns = table.columns[1:]
@@ -108,7 +108,7 @@ def read_annotation(path: Path) -> pd.DataFrame:
     else:
         raise CohortError(f"{path}: unknown format. A sample table is .csv, .tsv or .parquet (.gz allowed).")
     if not len(frame):
-        raise CohortError(f"{path}: empty: no row below the header. One row for each sample is needed.")
+        raise CohortError(f"{path}: empty: no row. One row for each sample is needed.")
     frame.index = frame.index.astype(str)
     frame.index.name = None
     return frame
@@ -153,9 +153,11 @@ def _read_text(path: Path, column_type: pa.DataType | None = None) -> pa.Table:
     separator = SEPARATORS[table_suffix(path)]
     with _readable(path), open_text(path) as file:
         reader = csv.reader(file, delimiter=separator)
-        header, first = next(reader, []), next(reader, [])
+        header, first = next(reader, []), next((row for row in reader if row), [])
     if not header:
         raise CohortError(f"{path}: empty. A table with names in its first column and first row is needed.")
+    if not first:
+        raise CohortError(f"{path}: empty: a header of {len(header)} column(s) and no row below it.")
     if len(first) == len(header) + 1:  # R's write.table leaves the corner out
         header = ["", *header]
     repeated = pd.Index(header[1:])[pd.Index(header[1:]).duplicated()]
