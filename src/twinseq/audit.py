@@ -8,21 +8,21 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from . import generators
 from . import metrics as registry
 from .cohort import Cohort, shorten
-from .errors import CohortError, TwinseqError
+from .errors import TwinseqError
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
 from .metrics import tables as aggregates
 from .metrics._ceilings import Ceiling, ceilings
 from .metrics._controls import CONTROLS, mean_profile, scrambled_genes, shuffled_labels
-from .metrics._profiles import dense_values, row_digests
+from .metrics._inputs import check_disjoint, check_matching, in_order
 from .metrics._registry import Against
 from .metrics._resample import bootstrap_interval
 from .results import AuditReport, MetricResult, Omitted
@@ -82,11 +82,20 @@ def audit(
     chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
     sides = {"train": train, "twin": twin, "holdout": holdout, "reference": reference}
     given = {name: cohort for name, cohort in sides.items() if cohort is not None}
-    _check_matching(given)
-    ordered = {name: _in_order(cohort, train) for name, cohort in given.items()}
-    _check_disjoint(ordered)
+    check_matching(given)
+    ordered = {name: in_order(cohort, train) for name, cohort in given.items()}
+    check_disjoint(ordered)
 
     steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
+    # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
+    with threadpool_limits(1):
+        return _measure(ordered, chosen, seed, jobs, steps, with_tables=metrics is None)
+
+
+def _measure(
+    ordered: dict[str, Cohort], chosen: list[Metric], seed: int, jobs: int, steps: _Steps, *, with_tables: bool
+) -> AuditReport:
+    """Run metrics, ceilings, floors and tables on cohorts that have been checked and put in order."""
     steps.start("prepare")
     space = Space(ordered["train"], seed, jobs)
     profiles = {name: Profiles.of(cohort, space) for name, cohort in ordered.items() if name != "train"}
@@ -94,7 +103,7 @@ def audit(
     tops = ceilings(
         main,
         ordered["train"].donors(),
-        ordered["holdout"].donors() if holdout is not None else None,
+        ordered["holdout"].donors() if "holdout" in ordered else None,
         profiles.get("reference"),
     )
     floors = _floors(main, ordered["train"], steps)
@@ -109,101 +118,16 @@ def audit(
             results.append(_evaluate(metric, main, tops, floors))
         except Exception as error:  # noqa: BLE001 - one metric that fails must not cost the others
             omitted.append(Omitted(metric.name, metric.group, _reason(error)))
-    tables, without = _tables(main, ordered["train"], steps) if metrics is None else ({}, [])
+    tables, without = _tables(main, ordered["train"], steps) if with_tables else ({}, [])
     omitted.extend(without)
     steps.finish()
     return AuditReport(
-        provenance=_provenance(given, main, tops, seed, jobs, steps.seconds),
+        provenance=_provenance(ordered, main, tops, seed, jobs, steps.seconds),
         verdict=_verdict(main, omitted),
         metrics=tuple(results),
         omitted=tuple(omitted),
         tables=tables,
     )
-
-
-def _check_matching(sides: dict[str, Cohort]) -> None:
-    """Check genes, kind, label and classes of every side against the training data."""
-    train = sides["train"]
-    for name, cohort in sides.items():
-        if cohort.kind != train.kind:
-            raise CohortError(
-                f"{cohort.source}: holds {cohort.kind} profiles, and the training data {train.kind} ones. "
-                "Bring both to the same scale, or state --kind."
-            )
-        missing, surplus = train.genes.difference(cohort.genes), cohort.genes.difference(train.genes)
-        if len(missing) or len(surplus):
-            lines = [
-                f"{len(genes)} gene(s) {where}: " + ", ".join(f"'{shorten(gene, 40)}'" for gene in genes[:5])
-                for genes, where in ((missing, "missing"), (surplus, "that the training data lack"))
-                if len(genes)
-            ]
-            raise CohortError(f"{cohort.source}: {'; '.join(lines)}. All files must hold the same genes.")
-        if train.label is not None and train.label not in cohort.obs.columns:
-            raise CohortError(
-                f"{cohort.source}: the sample table has no column '{shorten(train.label)}', the label of the "
-                "training data. Add it, or rename the column."
-            )
-        if train.label is not None:
-            classes = cohort.obs[train.label]
-            if classes.isna().any():
-                raise CohortError(f"{cohort.source}: column '{shorten(train.label)}' (label) has missing values.")
-            unknown = sorted(set(classes.astype(str)) - set(train.labels().tolist()))
-            if unknown:
-                raise CohortError(
-                    f"{cohort.source}: class '{shorten(unknown[0], 40)}' of column '{shorten(train.label)}' does not "
-                    f"occur in the training data. Known: {', '.join(sorted(set(train.labels().tolist()))[:10])}."
-                )
-            lacking = sorted(set(train.labels().tolist()) - set(classes.astype(str)))
-            if lacking and name == "twin":
-                raise CohortError(
-                    f"{cohort.source}: class '{shorten(lacking[0], 40)}' of column '{shorten(train.label)}' does not "
-                    "occur. A twin must have every class of its training data."
-                )
-
-
-def _in_order(cohort: Cohort, train: Cohort) -> Cohort:
-    """Return the cohort with the training data's roles, genes by name, and samples by class and content.
-
-    A fixed order makes every figure independent of the order in the files, resamples and folds included.
-    """
-    donor = train.donor if train.donor is not None and train.donor in cohort.obs.columns else None
-    if donor is not None and cohort.obs[donor].isna().any():
-        donor = None
-    covariates = tuple(name for name in train.covariates if name in cohort.obs.columns)
-    genes = np.argsort(cohort.genes.to_numpy(dtype=str), kind="stable")
-    sorted_genes = Cohort(
-        cohort.adata[:, genes].copy(),
-        label=train.label,
-        donor=donor,
-        covariates=covariates,
-        kind=train.kind,
-        paired=train.paired,
-        source=cohort.source,
-    )
-    rows = np.lexsort((row_digests(dense_values(sorted_genes)), sorted_genes.labels()))
-    return sorted_genes.subset(rows)
-
-
-def _check_disjoint(sides: dict[str, Cohort]) -> None:
-    """Check that the real sets share neither a donor nor a profile."""
-    real = [(name, cohort) for name, cohort in sides.items() if name != "twin"]
-    digests = {name: row_digests(dense_values(cohort)) for name, cohort in real}
-    for (name, cohort), (other_name, other) in combinations(real, 2):
-        remedy = "Split by donor with `twinseq split`, before the twin is made."
-        if cohort.donor is not None and other.donor is not None:
-            shared = np.intersect1d(cohort.donors(), other.donors())
-            if len(shared):
-                raise CohortError(
-                    f"{other.source}: {len(shared)} donor(s) of the {other_name} set are in the {name} set too, "
-                    f"first '{shorten(shared[0], 40)}'. {remedy}"
-                )
-        equal = np.isin(digests[other_name], digests[name])
-        if equal.any():
-            first = shorten(other.adata.obs_names[int(np.argmax(equal))], 40)
-            raise CohortError(
-                f"{other.source}: {int(equal.sum())} sample(s) of the {other_name} set have the same profile as one "
-                f"of the {name} set, first '{first}'. {remedy}"
-            )
 
 
 class _Steps:

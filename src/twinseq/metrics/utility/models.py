@@ -17,7 +17,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from .._registry import NotComputableError
 
@@ -74,8 +73,7 @@ class Scores(Mapping[str, Floats]):
         fitted = fit(self._source, panel, model, tuned(self._tuning, panel, model))
         out = np.zeros((self._target.n_samples, len(self.classes)))
         places = [self.classes.index(name) for name in fitted.classes_.tolist()]
-        with _fitting():
-            out[:, places] = fitted.predict_proba(self._target.log[:, genes])
+        out[:, places] = fitted.predict_proba(self._target.log[:, genes])
         return out
 
     def __iter__(self) -> Iterator[str]:
@@ -114,7 +112,7 @@ def tuned(train: Profiles, panel: str, model: str) -> dict[str, Any]:
                 refit=False,
                 error_score="raise",
             )
-            with _fitting():
+            with _quiet():
                 search.fit(train.log[:, train.space.panels[panel]], train.labels)
             train.classifiers[key] = search.best_params_
     chosen: dict[str, Any] = train.classifiers[key]
@@ -133,18 +131,15 @@ def fit(source: Profiles, panel: str, model: str, params: dict[str, Any]) -> Cla
     if key not in source.classifiers:
         if len(np.unique(source.labels)) < 2:
             raise NotComputableError("there is only one class to learn from")
-        with _fitting():
+        with _quiet():
             fitted = unfitted(model).set_params(**params).fit(source.log[:, source.space.panels[panel]], source.labels)
         source.classifiers[key] = fitted
     return source.classifiers[key]
 
 
 @contextmanager
-def _fitting() -> Iterator[None]:
-    """Hold fits to one thread, and silence the note that the solver stopped at its limit of passes.
-
-    On so few samples threads cost more than they bring; and tuning has judged the fit as it stopped.
-    """
-    with threadpool_limits(1), warnings.catch_warnings():
+def _quiet() -> Iterator[None]:
+    """Silence the note that the solver stopped at its limit of passes; tuning has judged the fit as it stopped."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
