@@ -31,9 +31,10 @@ def test_no_flag_without_a_clear_reason(changes):
 
 
 def test_agreement_with_the_holdout_is_not_called_memorisation():
-    flag = row(replace(RECALL, name="lfc_pearson_holdout")).flag
-    assert flag
-    assert flag != MEMORISATION
+    assert row(replace(RECALL, name="lfc_pearson_holdout")).flag == ""
+    assert row(replace(RECALL, name="correlation_r"), holdout=True).flag == ""
+    assert row(replace(RECALL, name="correlation_r")).flag == MEMORISATION
+    assert row(replace(RECALL, name="lfc_pearson"), holdout=True).flag == MEMORISATION
 
 
 def test_better_is_to_the_right_in_every_direction():

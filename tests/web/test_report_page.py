@@ -129,7 +129,24 @@ def test_print_is_light_and_unfolded(browser, page):
     browser.open(page, dark=True)
     reply = browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     assert base64.b64decode(reply["data"]).startswith(b"%PDF")
-    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    line = "document.querySelector('.plot')._fullData[0].line.color"
+    folded = "document.querySelectorAll('details:not([open])').length"
+    browser.ask("dispatchEvent(new Event('beforeprint'))")
     assert browser.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.ask("getComputedStyle(document.querySelector('.contents')).display") == "none"
-    assert browser.ask("document.querySelector('.plot')._fullData[0].line.color") == "#0072b2"
+    assert browser.ask(line) == "#0072b2"
+    assert browser.ask(folded) == 0
+    paper = 180 / 25.4 * 96
+    assert browser.ask("Math.max(...[...document.querySelectorAll('.main-svg')].map(s => s.clientWidth))") <= paper
+    browser.ask("dispatchEvent(new Event('afterprint'))")
+    assert browser.ask(line) == "#56b4e9"
+    assert browser.ask(folded) > 0
+
+
+def test_plots_follow_the_width_of_the_window(browser, page):
+    browser.open(page, width=1280)
+    size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert browser.ask("document.querySelector('.main-svg').clientWidth") < 390
+    assert browser.ask(OVERFLOW) <= 0

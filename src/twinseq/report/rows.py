@@ -11,8 +11,6 @@ from .questions import about
 from .text import interval, number, shown
 
 MEMORISATION = "above the real-vs-real ceiling: memorisation suspected"
-# Agreement with donors that the generator never saw cannot come from memory; averaging over many donors can give it.
-REGULAR = "above the real-vs-real ceiling: more regular than real data"
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Row:
 def row(metric: MetricResult, *, holdout: bool = False) -> Row:
     """Return the row of one metric; ``holdout`` says whether there were donors that the generator never saw."""
     words = about(metric.name)
+    # Agreement with donors that the generator never saw cannot come from memory.
     unseen = words.against == "holdout" or (words.against == "real" and holdout)
     parts = [f"twin {number(metric.value)}"]
     if metric.ceiling is not None:
@@ -81,7 +80,7 @@ def row(metric: MetricResult, *, holdout: bool = False) -> Row:
         floor=number(metric.floor),
         floor_source=_source(metric.floor_source, metric.floor),
         n=f"{metric.n:,} {shown(metric.n_unit, 30)}".strip() if metric.n else "",
-        flag=(REGULAR if unseen else MEMORISATION) if beyond_ceiling(metric) else "",
+        flag=MEMORISATION if beyond_ceiling(metric) and not unseen else "",
         scale=scale(metric),
         spoken="; ".join(parts),
     )

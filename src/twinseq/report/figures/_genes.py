@@ -105,7 +105,7 @@ def _labels(
         free = all(abs(height - other) > 0.05 or abs(left - side) > 0.35 for side, other in taken)
         if free and np.isfinite(left) and np.isfinite(height) and len(taken) < 2 * LABELLED:
             taken.append((float(left), float(height)))
-            labels.append(in_plot(name, 14))
+            labels.append(in_plot(name, 18))
         else:
             labels.append("")
     return labels

@@ -23,9 +23,10 @@ def fold_changes(genes: pd.DataFrame) -> Figure:
     sides = []
     for source in ("twin", "holdout"):
         other = column(genes, f"lfc_{source}")
-        kept = np.isfinite(real) & np.isfinite(other)
-        if kept.sum() >= 3:
-            sides.append((source, real[kept], other[kept]))
+        kept = np.isfinite(real)
+        if kept.sum() >= 3 and np.isfinite(other).any():
+            # As in the metric `lfc_pearson`: a gene that the other side never expresses counts as unchanged.
+            sides.append((source, real[kept], np.nan_to_num(other[kept], nan=0.0)))
     spread = np.abs(np.concatenate([np.concatenate(side[1:]) for side in sides])) if sides else np.ones(1)
     reach = max(1.0, float(np.quantile(spread, 0.999))) * 1.05
     limits = (-reach, reach)

@@ -97,10 +97,12 @@ def _ellipse(group: pd.Series, share: float) -> dict[str, object]:
 
 
 def _name(group: pd.Series) -> dict[str, object]:
+    # Above the highest point of the outer ellipse, where it hides no sample.
+    spread = float(np.sqrt(max(group["cov22"], 0)))
+    aside = group["cov12"] / spread if spread > 0 else 0.0
     return {
-        "x": float(group["mean1"]),
-        # Above the outer ellipse, where it hides no point.
-        "y": float(group["mean2"] + np.sqrt(RADII[0.9] * group["cov22"])),
+        "x": float(group["mean1"] + np.sqrt(RADII[0.9]) * aside),
+        "y": float(group["mean2"] + np.sqrt(RADII[0.9]) * spread),
         "yanchor": "bottom",
         "text": f"<b>{in_plot(group['label'])}</b>",
         "showarrow": False,

@@ -22,8 +22,8 @@ def volcano(genes: pd.DataFrame) -> Figure:
     sides = [(source, *_cloud(genes, source)) for source in ("real", "twin")]
     x_all = np.concatenate([x for _, x, _ in sides])
     y_all = np.concatenate([y for _, _, y in sides])
-    reach = max(2.0, float(np.quantile(np.abs(x_all), 0.999))) * 1.05 if x_all.size else 2.0
-    top = max(3.0, float(np.quantile(y_all, 0.999))) * 1.05 if y_all.size else 3.0
+    reach = max(2.0, float(np.quantile(np.abs(x_all), 0.999))) if x_all.size else 2.0
+    top = max(3.0, float(np.quantile(y_all, 0.999))) if y_all.size else 3.0
     x_limits, y_limits = (-reach, reach), (0.0, top)
     most = fullest(*(grid(x, y, x_limits, y_limits) for _, x, y in sides))
     top_genes = named(genes)

@@ -22,7 +22,7 @@
     return Object.fromEntries(entries);
   };
 
-  const layoutOf = (layout, style) => {
+  const layoutOf = (layout, style, plot) => {
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = {
       gridcolor: colour("--grid"), linecolor: colour("--faint"), zerolinecolor: colour("--rule"), zerolinewidth: 1,
@@ -36,7 +36,7 @@
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--rule"), font: { color: colour("--ink"), size: 12 }, align: "left",
       },
-      ...themed(layout, style),
+      ...themed(layout, style), width: plot.clientWidth, height: plot.clientHeight,
     };
     full.xaxis = { ...axis, ...full.xaxis };
     full.yaxis = { ...axis, ...full.yaxis };
@@ -45,7 +45,7 @@
 
   // The buttons are listed, not subtracted: plotly's own list holds one that uploads the plot.
   const settings = {
-    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", showTips: false,
+    displaylogo: false, showSendToCloud: false, plotlyServerURL: "", showTips: false,
     displayModeBar: touch ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: "twinseq" },
   };
@@ -53,7 +53,7 @@
     if (plot.offsetWidth === 0) return;
     const style = getComputedStyle(document.documentElement);
     const { data, layout } = panels[Number(plot.dataset.panel)];
-    Plotly.react(plot, themed(data, style), layoutOf(layout, style), settings);
+    Plotly.react(plot, themed(data, style), layoutOf(layout, style, plot), settings);
   };
   const drawAll = () => plots.forEach(draw);
 
@@ -62,12 +62,23 @@
   document.querySelectorAll("details").forEach((details) =>
     details.addEventListener("toggle", () => details.open && details.querySelectorAll(".plot").forEach(draw)));
 
-  // On paper everything is unfolded and light.
+  let waiting = 0;
+  addEventListener("resize", () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(drawAll);
+  });
+
+  // On paper everything is unfolded, light, and as wide as the paper.
   let folded = [];
   addEventListener("beforeprint", () => {
     folded = [...document.querySelectorAll("details:not([open])")];
     folded.forEach((details) => { details.open = true; });
+    document.documentElement.classList.add("printing");
+    drawAll();
   });
-  addEventListener("afterprint", () => folded.forEach((details) => { details.open = false; }));
-  matchMedia("print").addEventListener("change", drawAll);
+  addEventListener("afterprint", () => {
+    folded.forEach((details) => { details.open = false; });
+    document.documentElement.classList.remove("printing");
+    drawAll();
+  });
 })();
