@@ -142,6 +142,7 @@ def main() -> None:
         print(json.dumps(analyse(engine, *load(name, arguments.data))))
         return
 
+    before = os.getloadavg()[0]
     cohorts = ["simulated"]
     if (arguments.data / "tb-blood-44").is_dir():
         cohorts.insert(0, "tb-blood-44")
@@ -172,7 +173,8 @@ def main() -> None:
             "process of its own, after imports and reading. Memory is the peak of the process with its workers,",
             "imports and data included. The very first run compiles the kernels, once per installation:",
             f"{cold:.1f} s for {cohorts[0]}. R's time was recorded on another occasion, with outlier replacement off.",
-            "Written by `benchmarks/de_speed.py`.",
+            f"Other work on the machine (load average before and after): {before:.1f}, {os.getloadavg()[0]:.1f}; a run",
+            "with two workers ends near 2. Written by `benchmarks/de_speed.py`.",
             "",
             "| cohort (samples × genes) | program | seconds | faster than PyDESeq2 | peak MiB |",
             "|---|---|---:|---:|---:|",
