@@ -1,1 +1,54 @@
-"""twinseq: synthetic twins of RNA-seq cohorts, with evidence of what they keep and what they leak."""
+"""twinseq: synthetic twins of RNA-seq cohorts, with evidence of what they keep and what they leak.
+
+>>> import twinseq as ts
+>>> cohort = ts.datasets.simulate_cohort(n_cases=20, n_controls=20, n_genes=500, seed=0)
+>>> train, holdout = cohort.split((0.5, 0.5), seed=0)
+>>> twin = ts.generators.create("copula", preset="faithful").fit(train, seed=0).sample(seed=1)
+>>> twin.n_samples, twin.n_genes
+(20, 500)
+>>> report = ts.audit(train, twin, holdout=holdout, metrics=["lfc_pearson", "library_size_ks"])
+>>> report["lfc_pearson"].value > report["lfc_pearson"].floor
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import datasets, de, generators, metrics
+    from .audit import audit
+    from .cohort import Cohort
+    from .io import read, write
+
+__all__ = ["Cohort", "audit", "datasets", "de", "generators", "metrics", "read", "write"]
+__version__ = version("twinseq")
+
+_HOME = {"Cohort": "cohort", "audit": "audit", "read": "io", "write": "io"}
+
+
+class _Package(ModuleType):
+    """A package whose public names load on first use, functions before the modules they live in."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing twinseq.audit anywhere would otherwise put the module where the function belongs.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'twinseq' has no attribute '{name}'")
+    module = importlib.import_module(f".{_HOME.get(name, name)}", __name__)
+    return getattr(module, name) if name in _HOME else module
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+sys.modules[__name__].__class__ = _Package

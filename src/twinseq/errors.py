@@ -7,6 +7,8 @@ prints the message alone and ends with exit code 2; anything else that is raised
 import difflib
 from collections.abc import Iterable
 
+MAX_SHOWN = 15
+
 
 class TwinseqError(Exception):
     """Base of every error that a user can mend."""
@@ -41,4 +43,5 @@ def suggest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else "."
-    return f"{hint} Known: {', '.join(names)}."
+    shown = names if len(names) <= MAX_SHOWN else [*names[:MAX_SHOWN], f"and {len(names) - MAX_SHOWN} more"]
+    return f"{hint} Known: {', '.join(shown)}."

@@ -107,3 +107,21 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def check_writable(target: Path | str) -> None:
+    """Refuse a place that cannot be written to, before any work is done; nothing is made there.
+
+    Raises
+    ------
+    OutputError
+        The nearest existing folder above ``target`` is no folder, or does not let itself be written to.
+    """
+    target = Path(target).absolute()
+    nearest = target if target.is_dir() else target.parent
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise OutputError(f"{target}: {nearest} is not a folder.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: the folder {nearest} is not writable. Choose another, or change its rights.")

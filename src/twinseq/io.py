@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 import pandas as pd
 import scipy.io
