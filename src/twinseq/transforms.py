@@ -38,7 +38,7 @@ def size_factors(counts: NDArray[Any]) -> NDArray[np.float64]:
     complete = (counts > 0).all(axis=0)
     if complete.any():
         log_counts = np.log(counts[:, complete])
-        return np.exp(np.median(log_counts - log_counts.mean(axis=0), axis=1))
+        return np.asarray(np.exp(np.median(log_counts - log_counts.mean(axis=0), axis=1)))
     reference = np.empty(n_genes)
     for start in range(0, n_genes, BLOCK):
         block = slice(start, start + BLOCK)
@@ -47,12 +47,13 @@ def size_factors(counts: NDArray[Any]) -> NDArray[np.float64]:
     for index, row in enumerate(counts):
         seen = row > 0
         factors[index] = np.median(np.log(row[seen]) - reference[seen])
-    return np.exp(factors - factors.mean())
+    return np.asarray(np.exp(factors - factors.mean()))
 
 
 def log_normalised(counts: NDArray[Any], factors: Floats) -> NDArray[np.float64]:
     """Return ``log2(count / size factor + 1)``."""
-    return np.log2(counts / factors[:, None] + 1.0)
+    values: NDArray[np.float64] = np.log2(counts / factors[:, None] + 1.0)
+    return values
 
 
 def counts_from_log(values: Floats, factors: Floats) -> NDArray[np.int64]:
