@@ -24,3 +24,8 @@ def reference_dir(data_dir: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference outputs not found at {folder}")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run fast tests first: what is broken shows early."""
+    items.sort(key=lambda item: any(item.get_closest_marker(name) for name in ("slow", "web")))
