@@ -72,14 +72,16 @@ def test_the_volcano_compares_like_with_like(genes):
     assert len(figure.table.rows) == 2 * NAMED
 
 
-def test_labels_do_not_run_into_one_another(genes):
-    drawn = volcano(genes).panels[0].data[1]
-    labels = [(x, y) for x, y, text in zip(drawn["x"], drawn["y"], drawn["text"], strict=True) if text]
-    assert labels
-    height = max(drawn["y"])
-    width = 2 * max(abs(x) for x in drawn["x"])
-    for index, (x, y) in enumerate(labels):
-        assert all(abs(y - v) > 0.04 * height or abs(x - u) > 0.3 * width for u, v in labels[:index])
+def test_names_lie_on_no_other_point(genes):
+    figure = fold_changes(genes).panels[0]
+    drawn, reach = figure.data[1], figure.layout["xaxis"]["range"][1]
+    points = list(zip(drawn["x"], drawn["y"], strict=True))
+    named_points = [point for point, text in zip(points, drawn["text"], strict=True) if text]
+    assert named_points
+    for x, y in named_points:
+        towards = 1 if x < 0 else -1
+        others = [point for point in points if point != (x, y) and abs(point[1] - y) < 0.05 * reach]
+        assert not [u for u, v in others if 0 < towards * (u - x) < 0.2 * reach]
 
 
 def test_the_fit_agrees_with_scipy():

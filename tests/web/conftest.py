@@ -41,6 +41,11 @@ class Browser:
         assert "exceptionDetails" not in reply, reply
         return reply["result"].get("value")
 
+    def settle(self) -> None:
+        """Wait until what a change of the circumstances set off has been drawn."""
+        frames = "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[0], 0)))"
+        self.driver.execute_async_script(frames)
+
     def complaints(self) -> list[str]:
         """Return console messages since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

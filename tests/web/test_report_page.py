@@ -76,6 +76,7 @@ def test_the_theme_can_change_while_the_page_is_open(browser, page):
     browser.open(page)
     scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    browser.settle()
     assert browser.ask("document.querySelector('.plot')._fullData[0].line.color") == "#56b4e9"
 
 
@@ -127,6 +128,7 @@ def test_everything_can_be_reached_by_keyboard(browser, page):
 
 def test_print_is_light_and_unfolded(browser, page):
     browser.open(page, dark=True)
+    browser.settle()
     reply = browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     assert base64.b64decode(reply["data"]).startswith(b"%PDF")
     line = "document.querySelector('.plot')._fullData[0].line.color"
@@ -147,6 +149,6 @@ def test_plots_follow_the_width_of_the_window(browser, page):
     browser.open(page, width=1280)
     size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    browser.settle()
     assert browser.ask("document.querySelector('.main-svg').clientWidth") < 390
     assert browser.ask(OVERFLOW) <= 0

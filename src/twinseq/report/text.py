@@ -57,7 +57,7 @@ def number(value: float | None, digits: int = 3) -> str:
             text = f"{value:,.0f}"
         else:
             mantissa, exponent = f"{value:.{digits - 2}e}".split("e")
-            text = f"{mantissa} × 10{_superscript(int(exponent))}"
+            text = f"{mantissa}\xa0×\xa010{_superscript(int(exponent))}"
     else:
         decimals = max(0, digits - 1 - math.floor(math.log10(size))) if size >= 10 else digits
         text = f"{value:.{decimals}f}"

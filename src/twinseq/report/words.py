@@ -71,11 +71,11 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Header:
-    """What was compared: title, one line of facts, and the size of each part."""
+    """What was compared: title, one line of facts, and of each part what it is, its file and its size."""
 
     title: str
     facts: tuple[str, ...]
-    parts: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[str, str, str], ...]
 
 
 PARTS = (
@@ -90,7 +90,7 @@ def header(report: AuditReport) -> Header:
     """Return the head of the page, as far as the provenance tells."""
     provenance = report.provenance
     cohorts = provenance.get("cohorts") or {}
-    parts = [(name, _size(cohorts[key])) for key, name in PARTS if key in cohorts]
+    parts = [(name, _name(cohorts[key]), _size(cohorts[key])) for key, name in PARTS if key in cohorts]
     twin, real = (_name(cohorts.get(key, {})) for key in ("twin", "train"))
     title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
     facts = []
@@ -112,7 +112,7 @@ def _name(described: Mapping[str, Any]) -> str:
 def _size(described: Mapping[str, Any]) -> str:
     units = ("samples", "donors", "genes")
     sizes = [f"{described[unit]:,} {unit}" for unit in units if isinstance(described.get(unit), int)]
-    return ", ".join(([_name(described)] if _name(described) else []) + sizes)
+    return ", ".join(sizes)
 
 
 def summary(report: AuditReport, memorised: int) -> tuple[str, ...]:

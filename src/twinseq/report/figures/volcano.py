@@ -23,7 +23,8 @@ def volcano(genes: pd.DataFrame) -> Figure:
     x_all = np.concatenate([x for _, x, _ in sides])
     y_all = np.concatenate([y for _, _, y in sides])
     reach = max(2.0, float(np.quantile(np.abs(x_all), 0.999))) if x_all.size else 2.0
-    top = max(3.0, float(np.quantile(y_all, 0.999))) if y_all.size else 3.0
+    # A single overwhelming gene must not press all others to the ground; it is drawn at the upper border.
+    top = max(3.0, min(float(y_all.max()), 1.6 * float(np.quantile(y_all, 0.999)))) if y_all.size else 3.0
     x_limits, y_limits = (-reach, reach), (0.0, top)
     most = fullest(*(grid(x, y, x_limits, y_limits) for _, x, y in sides))
     top_genes = named(genes)
