@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 
 from ..errors import ConfigError
+from ..metrics import get
 
 ACRONYMS = {
     "auc": "AUC", "c2st": "C2ST", "cv": "CV", "dcr": "DCR", "de": "DE", "f1": "F1", "fpr": "FPR",
@@ -39,11 +39,10 @@ def about(name: str) -> About:
     """
     title = readable(name)
     try:
-        metric = import_module("twinseq.metrics").get(name)
-    except (ImportError, AttributeError, ConfigError):
+        metric = get(name)
+    except ConfigError:
         return About(title)
-    fields = ("question", "reading", "formula", "reference", "against")
-    return About(title, *(str(getattr(metric, field, "") or "") for field in fields))
+    return About(title, metric.question, metric.reading, metric.formula, metric.reference, metric.against)
 
 
 def readable(name: str) -> str:

@@ -87,8 +87,8 @@ LEADS = {
         "data, and stands beside what other real donors reach in the twin's place.",
     ),
     "biology": (
-        "Would an analyst who has only the twin come to the same findings? DESeq2 is run on the real data and on the "
-        "twin with the same design, and the results are compared gene by gene.",
+        "Would an analyst who has only the twin come to the same findings? Differential expression is tested in the "
+        "real data and in the twin with the same design, and the results are compared gene by gene.",
     ),
     "utility": (
         "Is a classifier that has only seen the twin as good, on real donors it has never met, as one trained on the "

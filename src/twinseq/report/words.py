@@ -126,7 +126,10 @@ def summary(report: AuditReport, memorised: int) -> tuple[str, ...]:
         Number of figures above what real donors reach, where memory may be the cause.
     """
     figures = {metric.name: metric for metric in report.metrics}
-    sentences = [sentence for write in (_genes, _changes, _classifier, _samples) if (sentence := write(figures))]
+    holdout = "holdout" in report.provenance.get("cohorts", {})
+    rivals = "real donors in the twin's place reach" if holdout else "two halves of the real data reach"
+    writers = (_genes, _changes, _classifier, _samples)
+    sentences = [sentence for write in writers if (sentence := write(figures, rivals))]
     if report.omitted and len(sentences) < 4:
         count = len(report.omitted)
         what = "figure" if count == 1 else "figures"
@@ -137,27 +140,27 @@ def summary(report: AuditReport, memorised: int) -> tuple[str, ...]:
 Figures = Mapping[str, MetricResult]
 
 
-def _genes(figures: Figures) -> str:
+def _genes(figures: Figures, rivals: str) -> str:
     recall, precision = figures.get("de_recall"), figures.get("de_precision")
     if recall is None:
         return ""
     text = f"The twin recovers {percent(recall.value)} of the differential genes of the real data"
     if precision is not None:
         text += f", and {percent(precision.value)} of what it reports is differential there too"
-    return text + _reach(recall, percent(recall.ceiling or 0.0)) + "."
+    return text + _reach(recall, f"{rivals} {percent(recall.ceiling or 0.0)}") + "."
 
 
-def _changes(figures: Figures) -> str:
+def _changes(figures: Figures, rivals: str) -> str:
     r = figures.get("lfc_pearson")
     if r is None:
         return ""
-    text = f"Fold changes agree with r = {number(r.value)}"
+    text = f"Fold changes agree with r\xa0=\xa0{number(r.value)}"
     if "lfc_slope" in figures:
         text += f" and slope {number(figures['lfc_slope'].value)}"
-    return text + _reach(r, f"r = {number(r.ceiling)}") + "."
+    return text + _reach(r, f"{rivals} r\xa0=\xa0{number(r.ceiling)}") + "."
 
 
-def _classifier(figures: Figures) -> str:
+def _classifier(figures: Figures, _: str) -> str:
     named = [metric for name, metric in figures.items() if name.startswith("tstr_auc")]
     if not named:
         return ""
@@ -168,7 +171,7 @@ def _classifier(figures: Figures) -> str:
     return text + "."
 
 
-def _samples(figures: Figures) -> str:
+def _samples(figures: Figures, _: str) -> str:
     judges = [metric for name, metric in figures.items() if name.startswith("c2st_auc")]
     if not judges:
         return ""
@@ -183,7 +186,7 @@ def _samples(figures: Figures) -> str:
 
 
 def _reach(metric: MetricResult, ceiling: str) -> str:
-    return "" if metric.ceiling is None else f"; real donors in the twin's place reach {ceiling}"
+    return "" if metric.ceiling is None else f"; {ceiling}"
 
 
 def _safety(report: AuditReport, memorised: int) -> str:
