@@ -1,0 +1,48 @@
+"""Cohorts small enough to measure in a second: training data, unseen donors of the same population, a twin."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from twinseq.cohort import Cohort
+from twinseq.datasets import simulate_cohort
+from twinseq.metrics import Comparison, Profiles, Space
+
+SIZE = {"n_cases": 18, "n_controls": 22, "n_genes": 900, "missing_rate": 0.0}
+
+
+@pytest.fixture(scope="session")
+def train() -> Cohort:
+    return simulate_cohort(**SIZE, seed=0)
+
+
+@pytest.fixture(scope="session")
+def holdout() -> Cohort:
+    """Other donors of the same population."""
+    return simulate_cohort(**SIZE, seed=1)
+
+
+@pytest.fixture(scope="session")
+def second_draw() -> Cohort:
+    """Yet other donors: the perfect twin."""
+    return simulate_cohort(**SIZE, seed=2)
+
+
+@pytest.fixture(scope="session")
+def comparison(train: Cohort, holdout: Cohort, second_draw: Cohort) -> Comparison:
+    space = Space(train)
+    return Comparison(space, space.train, Profiles.of(second_draw, space), Profiles.of(holdout, space))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in the audit: threads cost more than they bring on data this small."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
