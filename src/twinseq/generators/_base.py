@@ -1,10 +1,9 @@
-"""What every generator shares: the contract, the output frame, and model files without pickle."""
+"""What every generator shares: the contract and the frame of what comes out."""
 
 from __future__ import annotations
 
 import inspect
-import io
-import json
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from ..cohort import Cohort, shorten
 from ..errors import CohortError, ConfigError, NotFittedError, suggest
-from ..files import atomic_path
 from ..splits import apportion
-
-MODEL_FORMAT = 1
+from ._modelfile import pack_frame, unpack_frame, write_model
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Frame:
             stated = column in (cohort.label, cohort.cell_type, *cohort.covariates)
             if isinstance(empty[column].dtype, pd.CategoricalDtype) and not stated:
                 # The names of unused levels may be names of donors.
-                empty[column] = pd.Categorical([], categories=[])
+                empty[column] = pd.Categorical([], categories=[], ordered=empty[column].cat.ordered)
         x = cohort.adata.X
         return cls(cohort.adata.var.copy(), empty, cohort.roles(), str(x.dtype), bool(sp.issparse(x)))
 
@@ -87,7 +84,7 @@ class Frame:
         Columns that play no role, and the donor, are there but empty.
         """
         names = [f"twin_{number:0{len(str(len(known)))}d}" for number in range(1, len(known) + 1)]
-        obs = pd.DataFrame(index=pd.Index(names, dtype=object))
+        obs = pd.DataFrame(index=pd.Index(names, dtype=object, name=self.obs.index.name))
         for column in self.obs.columns:
             like = self.obs[column]
             if column in known.columns:
@@ -95,6 +92,8 @@ class Frame:
             else:
                 obs[column] = _blank(like.dtype, obs.index)
         dtype = np.dtype(self.dtype)
+        if dtype.kind in "iu" and values.dtype.kind == "f":
+            values = np.rint(values)
         if dtype.kind in "iu" and values.size and values.max() > np.iinfo(dtype).max:
             dtype = np.dtype(np.int64)
         x = values.astype(dtype, copy=False)
@@ -155,6 +154,8 @@ class Generator(ABC):
         ------
         CohortError
             The generator cannot take this kind of profiles, or a class is too small.
+        ConfigError
+            The seed is not a whole number of at least 0.
         """
         if cohort.kind not in self.info.kinds:
             raise CohortError(
@@ -169,17 +170,18 @@ class Generator(ABC):
                 f"{cohort.source}: class '{shorten(smallest)}' has {sizes.min()} sample(s) to learn from; at least 2 "
                 "are needed. Merge it with another class or drop it."
             )
-        self.frame_ = Frame.of(cohort)
+        rng = _random(seed)
         self.classes_ = classes
         self.class_sizes_ = sizes.astype(np.intp)
         with threadpool_limits(1):  # threads of a linear-algebra library would change the last digits
-            self._fit(cohort, codes, np.random.default_rng(seed), jobs)
+            self._fit(cohort, codes, rng, jobs)
+        self.frame_ = Frame.of(cohort)
         return self
 
     def sample(
         self,
         n: int | None = None,
-        design: Mapping[str, int] | pd.DataFrame | None = None,
+        design: Mapping[Any, int] | pd.DataFrame | None = None,
         seed: int = 0,
         jobs: int = 1,
     ) -> Cohort:
@@ -190,8 +192,9 @@ class Generator(ABC):
         n
             Number of samples, classes in their training proportions. Default: as many as in training.
         design
-            Instead of ``n``: samples wanted of each class (``{"case": 40, "control": 60}``), or a table with one
-            row per sample and the label column (and the cell-type column, where there is one).
+            Instead of ``n``: samples wanted of each class (``{"case": 40, "control": 60}``; with cell types
+            ``{("case", "B"): 40}``), or a table with one row per sample and the label column (and the cell-type
+            column, where there is one).
         seed
             Seed of the draw.
         jobs
@@ -206,26 +209,28 @@ class Generator(ABC):
         NotFittedError
             `fit` has not been called.
         ConfigError
-            ``n`` is below 1, both ``n`` and ``design`` are given, or the design names an unknown class.
+            A number is not whole or too small, both ``n`` and ``design`` are given, or the design names an
+            unknown class.
         """
         if not hasattr(self, "frame_"):
             raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
         codes = self._design_codes(n, design)
+        rng = _random(seed)
         with threadpool_limits(1):
-            values, known = self._sample(codes, np.random.default_rng(seed), jobs)
+            values, known = self._sample(codes, rng, jobs)
         for column in self.classes_.columns:
             known[column] = self.classes_[column].to_numpy()[codes]
         return self.frame_.cohort(values, known)
 
-    def _design_codes(self, n: int | None, design: Mapping[str, int] | pd.DataFrame | None) -> NDArray[np.intp]:
+    def _design_codes(self, n: int | None, design: Mapping[Any, int] | pd.DataFrame | None) -> NDArray[np.intp]:
         """Return the class of each sample to draw, as rows of ``classes_``."""
         if design is not None and n is not None:
             raise ConfigError("Give either n or design, not both.")
         if design is None:
-            total = int(self.class_sizes_.sum()) if n is None else n
-            if total < 1:
-                raise ConfigError(f"n must be at least 1, not {total}.")
+            total = int(self.class_sizes_.sum()) if n is None else _whole(n, "n", 1)
             return np.repeat(np.arange(len(self.classes_)), apportion(total, self.class_sizes_.astype(float)))
+        if self.classes_.columns.empty:
+            raise ConfigError("The training data had no classes for a design to name. Give n.")
         keys = [" / ".join(map(str, row)) for row in self.classes_.itertuples(index=False)]
         place = {key: index for index, key in enumerate(keys)}
         if isinstance(design, pd.DataFrame):
@@ -235,7 +240,10 @@ class Generator(ABC):
             rows = design[list(self.classes_.columns)].itertuples(index=False)
             wanted = [" / ".join(map(str, row)) for row in rows]
         else:
-            wanted = [key for key, count in design.items() for _ in range(count)]
+            wanted = []
+            for name, count in design.items():
+                key = " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+                wanted += [key] * _whole(count, f"The number of samples of class '{shorten(key)}'", 0)
         for key in wanted:
             if key not in place:
                 raise ConfigError(
@@ -280,7 +288,6 @@ class Generator(ABC):
         if not hasattr(self, "frame_"):
             raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
         header = {
-            "format": MODEL_FORMAT,
             "generator": self.info.name,
             "params": self.params(),
             "roles": self.frame_.roles,
@@ -289,64 +296,29 @@ class Generator(ABC):
         }
         arrays = {f"state.{name}": value for name, value in self._state().items()}
         arrays["class_sizes"] = self.class_sizes_
-        arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         for name, frame in (("var", self.frame_.var), ("obs", self.frame_.obs), ("classes", self.classes_)):
             arrays[name] = pack_frame(frame)
-        path = Path(path)
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        return path
+        return write_model(Path(path), header, arrays)
+
+    def restore(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take over the content of a model file that `save` wrote."""
+        prefix = "state."
+        self._restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
+        self.classes_ = unpack_frame(arrays["classes"])
+        self.class_sizes_ = arrays["class_sizes"]
+        var, obs = unpack_frame(arrays["var"]), unpack_frame(arrays["obs"])
+        self.frame_ = Frame(var, obs, dict(header["roles"]), str(header["dtype"]), bool(header["sparse"]))
+        return self
 
 
-def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read the header and the arrays of a model file, unpickling nothing.
-
-    Raises
-    ------
-    CohortError
-        The file is missing or not a model of this format.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CohortError(f"{path}: no such file.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = json.loads(arrays.pop("header").tobytes())
-        format_ = header["format"]
-    except (ValueError, OSError, KeyError, EOFError) as error:
-        raise CohortError(f"{path}: not a twinseq model file ({str(error).splitlines()[0][:200]}).") from error
-    if format_ != MODEL_FORMAT:
-        raise CohortError(f"{path}: model format {format_}; this version of twinseq reads {MODEL_FORMAT}.")
-    return header, arrays
+def _whole(value: Any, what: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ConfigError(f"{what} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
 
 
-def restore(generator: Generator, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Generator:
-    """Fill an unfitted ``generator`` with what `read_model` gave."""
-    generator.frame_ = Frame(
-        unpack_frame(arrays["var"]),
-        unpack_frame(arrays["obs"]),
-        dict(header["roles"]),
-        header["dtype"],
-        header["sparse"],
-    )
-    generator.classes_ = unpack_frame(arrays["classes"])
-    generator.class_sizes_ = arrays["class_sizes"]
-    prefix = "state."
-    generator._restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
-    return generator
-
-
-def pack_frame(frame: pd.DataFrame) -> NDArray[np.uint8]:
-    """Return a table as the bytes of a Parquet file."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=True)  # without an index a table of no columns would lose its rows
-    return np.frombuffer(buffer.getvalue(), dtype=np.uint8)
-
-
-def unpack_frame(data: NDArray[np.uint8]) -> pd.DataFrame:
-    """Invert `pack_frame`."""
-    return pd.read_parquet(io.BytesIO(data.tobytes()))
+def _random(seed: int) -> np.random.Generator:
+    return np.random.default_rng(_whole(seed, "The seed", 0))
 
 
 def class_table(cohort: Cohort) -> tuple[NDArray[np.intp], pd.DataFrame]:

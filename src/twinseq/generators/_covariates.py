@@ -1,18 +1,18 @@
 """Covariates of a twin: strata where data allow, a mixed-type Gaussian copula for the rest.
 
-A categorical covariate joins the class (label × cell type) in defining *strata* as long as every stratum that occurs
-keeps at least `MIN_STRATUM` samples: inside strata nothing has to be modelled, so a batch effect or a sex-linked gene
-comes out whatever its shape. All other covariates (numeric ones, and those with too many or too rare levels) are
-drawn from a Gaussian copula whose margins belong to the stratum and whose correlations are shared by all. A covariate
-of *k* levels takes *k − 1* latent normals, one for "this level, given none of the earlier ones"; missingness takes one
-more. Within a stratum the draws are ranked before they are cut, so that the share of each level, and of missing
-values, comes out exactly.
+A categorical covariate joins the class (label × cell type) in defining *strata* as long as every stratum that it cuts
+leaves pieces of at least `MIN_STRATUM` samples: inside strata nothing has to be modelled, so a batch effect or a
+sex-linked gene comes out whatever its shape. All other covariates (numeric ones, and those with too many or too rare
+levels) are drawn from a Gaussian copula whose margins belong to the stratum and whose correlations are shared by all.
+A covariate of *k* levels takes *k − 1* latent normals, one for "this level, given none of the earlier ones";
+missingness takes one more. Within a stratum the draws are ranked before they are cut, so that the share of each level,
+and of missing values, comes out exactly.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,8 @@ from scipy.stats import norm, rankdata
 
 from ..cohort import Cohort
 from ..splits import apportion
-from ._margins import balanced_levels, interpolation_matrix, smoothing_matrix, stratum_rows
+from ._margins import balanced_levels, interpolation_matrix, smoothing_matrix, stratum_rows, under
+from ._modelfile import pack_frame, unpack_frame
 
 MIN_STRATUM = 5
 CODED_LEVELS = 10
@@ -55,21 +56,23 @@ class CovariateModel:
 
     Parameters
     ----------
+    classes, sizes
+        Of each stratum, its row in the generator's class table and its number of training samples.
     strata
-        One row per stratum: ``class`` (row of the generator's class table), ``size``, and the level of each
-        stratifying covariate (text; missing allowed).
+        One row per stratum: the level, possibly missing, of each stratifying covariate.
     columns
         Covariates left to the copula.
     quantiles
-        Per stratum and numeric column, smoothed knots and the number of values behind them.
+        Per stratum and number of a numeric column, smoothed knots and the number of values behind them.
     shares
-        Per stratum and column, the share of missing values, then of each level among the present ones.
+        Per stratum and number of the column, the share of missing values, then of each level among the present ones.
     correlation
         Correlation of the latent normals.
     """
 
+    classes: NDArray[np.intp]
+    sizes: NDArray[np.intp]
     strata: pd.DataFrame
-    stratifying: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     quantiles: dict[str, tuple[Floats, int]] = field(default_factory=dict)
     shares: dict[str, Floats] = field(default_factory=dict)
@@ -82,98 +85,107 @@ class CovariateModel:
         """Learn from ``cohort``, whose samples have classes ``codes``; also return the stratum of each sample."""
         table = cohort.obs[list(cohort.covariates)].reset_index(drop=True)
         keys = pd.DataFrame({"class": codes})
-        stratifying: list[str] = []
         for name in table.columns:
             if not is_categorical(table[name]):
                 continue
+            # The prefix keeps a covariate that is itself called "class" apart.
             finer = keys.assign(**{f"covariate.{name}": table[name]})
-            if finer.groupby(list(finer.columns), dropna=False, observed=True).size().min() >= min_stratum:
+            sizes = _group_sizes(finer)
+            if not ((sizes < _group_sizes(keys)) & (sizes < min_stratum)).any():
                 keys = finer
-                stratifying.append(name)
         grouped = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=True)
         strata = np.asarray(grouped.ngroup(), dtype=np.intp)
         first = pd.Series(np.arange(len(keys))).groupby(strata).first().to_numpy()
-        rows = keys.iloc[first].reset_index(drop=True)
-        rows.columns = pd.Index(["class", *stratifying])
-        rows.insert(1, "size.", np.bincount(strata))
-        rest = [name for name in table.columns if name not in stratifying]
-        model = cls(rows, tuple(stratifying), tuple(describe(table[name]) for name in rest))
-        if rest:
+        stratifying = [name for name in table.columns if f"covariate.{name}" in keys.columns]
+        model = cls(
+            codes[first],
+            np.bincount(strata).astype(np.intp),
+            table[stratifying].iloc[first].reset_index(drop=True),
+            tuple(describe(table[name]) for name in table.columns if name not in stratifying),
+        )
+        if model.columns:
             model._fit_copula(table, strata)
         return model, strata
 
-    def _fit_copula(self, table: pd.DataFrame, strata: NDArray[np.intp]) -> None:
-        latents = np.zeros((len(table), sum(column.n_latent for column in self.columns)))
-        inflation = np.ones(latents.shape[1])
-        for stratum, rows in stratum_rows(strata):
-            start = 0
-            for column in self.columns:
-                values = table[column.name].iloc[rows]
-                block = latents[rows, start : start + column.n_latent]
-                self._fit_column(column, values, stratum, block)
-                latents[rows, start : start + column.n_latent] = block
-                start += column.n_latent
-        start = 0
-        for column in self.columns:
-            inflation[start : start + column.n_latent] = _latent_inflation(column, table[column.name])
-            start += column.n_latent
-        self.correlation = _latent_correlation(latents, inflation)
+    @property
+    def n_strata(self) -> int:
+        """Number of strata."""
+        return len(self.sizes)
 
-    def _fit_column(self, column: Column, values: pd.Series[Any], stratum: int, latents: Floats) -> None:
-        """Store the margin of one column in one stratum and fill in its latent scores."""
-        key = f"{stratum}.{column.name}"
+    def _slots(self) -> Iterator[tuple[int, Column, slice]]:
+        """Yield number and description of each column, and the latents that are its."""
+        start = 0
+        for number, column in enumerate(self.columns):
+            yield number, column, slice(start, start + column.n_latent)
+            start += column.n_latent
+
+    def _fit_copula(self, table: pd.DataFrame, strata: NDArray[np.intp]) -> None:
+        latents = np.full((len(table), sum(column.n_latent for column in self.columns)), np.nan)
+        for stratum, rows in stratum_rows(strata):
+            for number, column, slots in self._slots():
+                key = f"{stratum}.{number}"
+                latents[rows, slots] = self._fit_column(column, table[column.name].iloc[rows], key)
+        discrete = np.ones(latents.shape[1], dtype=bool)
+        for _, column, slots in self._slots():
+            if column.levels is None:
+                discrete[slots.stop - 1] = False
+        self.correlation = _latent_correlation(latents, discrete)
+
+    def _fit_column(self, column: Column, values: pd.Series[Any], key: str) -> Floats:
+        """Store the margin of one column in one stratum; return its latent scores, missing where it tells nothing."""
+        latents = np.full((len(values), column.n_latent), np.nan)
         present = values.notna().to_numpy()
         shares = [1 - present.mean()]
-        slot = 0
+        slot = int(column.gaps)
         if column.gaps:
             latents[:, 0] = binary_scores(~present)
-            slot = 1
         if column.levels is None:
-            known = np.sort(values[present].to_numpy(dtype=float))
-            if len(known):
-                knots = smoothing_matrix(len(known), 1.0) @ known
-                self.quantiles[key] = (np.maximum.accumulate(knots), len(known))
-                latents[present, slot] = normal_scores(values[present].to_numpy(dtype=float))
+            numbers = values[present].to_numpy(dtype=float)
+            if len(numbers):
+                knots = smoothing_matrix(len(numbers), 1.0) @ np.sort(numbers)
+                self.quantiles[key] = (np.maximum.accumulate(knots), len(numbers))
+                latents[present, slot] = normal_scores(numbers)
         else:
             codes = _level_codes(values, column.levels)
             n_present = max(int(present.sum()), 1)
             shares += [float((codes == level).sum()) / n_present for level in range(len(column.levels))]
             for level in range(len(column.levels) - 1):
-                eligible = present & (codes >= level)
+                eligible = codes >= level
                 latents[eligible, slot + level] = binary_scores(codes[eligible] == level)
         self.shares[key] = np.array(shares)
+        return latents
 
     def sample(self, codes: NDArray[np.intp], rng: np.random.Generator) -> tuple[pd.DataFrame, NDArray[np.intp]]:
         """Draw covariates for samples of classes ``codes``; also return their strata."""
         strata = np.empty(len(codes), dtype=np.intp)
         for code, rows in stratum_rows(codes):
-            options = np.flatnonzero(self.strata["class"].to_numpy() == code)
-            sizes = apportion(len(rows), self.strata["size."].to_numpy(dtype=float)[options])
+            options = np.flatnonzero(self.classes == code)
+            sizes = apportion(len(rows), self.sizes[options].astype(float))
             strata[rows] = np.repeat(options, sizes)
-        known = pd.DataFrame({name: self.strata[name].to_numpy()[strata] for name in self.stratifying})
+        known = self.strata.iloc[strata].reset_index(drop=True)
         if not self.columns:
-            return known.reindex(range(len(codes))), strata
+            return known, strata
         latents = rng.multivariate_normal(
             np.zeros(len(self.correlation)), self.correlation, size=len(codes), method="eigh"
         )
-        start = 0
-        for column in self.columns:
-            known[column.name] = self._draw_column(column, latents[:, start : start + column.n_latent], strata)
-            start += column.n_latent
+        for number, column, slots in self._slots():
+            known[column.name] = self._draw_column(number, column, latents[:, slots], strata)
         return known, strata
 
-    def _draw_column(self, column: Column, latents: Floats, strata: NDArray[np.intp]) -> pd.Series[Any]:
+    def _draw_column(self, number: int, column: Column, latents: Floats, strata: NDArray[np.intp]) -> pd.Series[Any]:
         numbers = np.full(len(strata), np.nan)
         for stratum, rows in stratum_rows(strata):
-            key = f"{stratum}.{column.name}"
+            key = f"{stratum}.{number}"
             shares = self.shares[key]
             present = np.ones(len(rows), dtype=bool)
             slot = 0
             if column.gaps:
                 present = ~_top(latents[rows, 0], shares[0])
                 slot = 1
+            if not present.any():
+                continue
             if column.levels is None:
-                if key in self.quantiles and present.any():
+                if key in self.quantiles:
                     knots, n = self.quantiles[key]
                     levels = balanced_levels(int(present.sum()))
                     ordered = interpolation_matrix(levels, len(knots), n) @ knots
@@ -217,13 +229,15 @@ class CovariateModel:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the model as plain arrays."""
         header = {
-            "stratifying": self.stratifying,
             "columns": [[c.name, None if c.levels is None else list(c.levels), c.whole, c.gaps] for c in self.columns],
-            "strata": {name: _plain(self.strata[name]) for name in self.strata.columns},
             "numbers": {key: n for key, (_, n) in self.quantiles.items()},
         }
-        arrays = {
-            "covariates.header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        arrays: dict[str, NDArray[Any]] = {
+            # A date becomes text here, and a date again in the twin's column of dates.
+            "covariates.header": np.frombuffer(json.dumps(header, default=str).encode(), dtype=np.uint8),
+            "covariates.classes": self.classes,
+            "covariates.sizes": self.sizes,
+            "covariates.strata": pack_frame(self.strata),
             "covariates.correlation": self.correlation,
         }
         arrays.update({f"covariates.quantiles.{key}": knots for key, (knots, _) in self.quantiles.items()})
@@ -234,26 +248,25 @@ class CovariateModel:
     def restore(cls, state: Mapping[str, NDArray[Any]]) -> CovariateModel:
         """Invert `state`."""
         header = json.loads(state["covariates.header"].tobytes())
-        quantiles, shares = "covariates.quantiles.", "covariates.shares."
+        quantiles = under("covariates.quantiles.", state)
         return cls(
-            pd.DataFrame(header["strata"]),
-            tuple(header["stratifying"]),
+            state["covariates.classes"],
+            state["covariates.sizes"],
+            unpack_frame(state["covariates.strata"]),
             tuple(
                 Column(name, None if levels is None else tuple(levels), whole, gaps)
                 for name, levels, whole, gaps in header["columns"]
             ),
-            {
-                key[len(quantiles) :]: (value, header["numbers"][key[len(quantiles) :]])
-                for key, value in state.items()
-                if key.startswith(quantiles)
-            },
-            {key[len(shares) :]: value for key, value in state.items() if key.startswith(shares)},
+            {key: (knots, header["numbers"][key]) for key, knots in quantiles.items()},
+            under("covariates.shares.", state),
             state["covariates.correlation"],
         )
 
 
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    return [None if pd.isna(value) else getattr(value, "item", lambda value=value: value)() for value in column]
+def _group_sizes(keys: pd.DataFrame) -> NDArray[np.intp]:
+    """Return for each row how many rows share its values."""
+    grouped = keys.groupby(list(keys.columns), dropna=False, observed=True)
+    return np.asarray(grouped["class"].transform("size"), dtype=np.intp)
 
 
 def is_categorical(values: pd.Series[Any]) -> bool:
@@ -271,7 +284,9 @@ def describe(values: pd.Series[Any]) -> Column:
     if is_categorical(values):
         counts = present.value_counts()
         order = sorted(counts.index[counts > 0], key=lambda level: (-counts[level], str(level)))
-        return Column(str(values.name), tuple(_plain(pd.Series(order, dtype=object))), False, gaps)
+        return Column(
+            str(values.name), tuple(getattr(level, "item", lambda level=level: level)() for level in order), False, gaps
+        )
     numbers = present.to_numpy(dtype=float)
     return Column(str(values.name), None, bool((numbers == np.rint(numbers)).all()), gaps)
 
@@ -288,35 +303,28 @@ def normal_scores(values: Floats) -> NDArray[np.float64]:
 
 
 def binary_scores(is_one: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the normal scores of a yes/no variable, each value at the middle of its probability mass."""
-    return normal_scores(is_one.astype(float)) if len(is_one) else np.zeros(0)
+    """Return the expectation of the normal behind a yes/no variable, given its value."""
+    share = float(is_one.mean()) if len(is_one) else 0.0
+    if not 0 < share < 1:
+        return np.zeros(len(is_one))
+    density = float(norm.pdf(ndtri(share)))
+    return np.where(is_one, density / share, -density / (1 - share))
 
 
-def _latent_inflation(column: Column, values: pd.Series[Any]) -> NDArray[np.float64]:
-    """Return by how much a correlation with a yes/no score falls short of that with the normal behind it.
+def _latent_correlation(latents: Floats, discrete: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return a positive-definite correlation matrix of the latent normals behind scores.
 
-    The biserial correction ``√(p(1−p)) / φ(Φ⁻¹(p))``, one for each latent of the column.
+    Each pair is correlated over the samples that have both scores. An expectation given a yes/no value correlates with
+    other variables less than the normal behind it, by the factor of its standard deviation (biserial correction).
     """
-
-    def biserial(share: float) -> float:
-        return float(np.sqrt(share * (1 - share)) / norm.pdf(ndtri(share))) if 0 < share < 1 else 1.0
-
-    factors = [biserial(float(values.isna().mean()))] if column.gaps else []
-    if column.levels is None:
-        return np.array([*factors, 1.0])
-    codes = _level_codes(values, column.levels)
-    for level in range(len(column.levels) - 1):
-        eligible = codes >= level
-        factors.append(biserial(float((codes[eligible] == level).mean())) if eligible.any() else 1.0)
-    return np.array(factors)
-
-
-def _latent_correlation(latents: Floats, inflation: Floats) -> NDArray[np.float64]:
-    """Return a positive-definite correlation matrix of the latent columns, corrected for discreteness."""
-    spread = np.sqrt((latents**2).mean(axis=0))
-    scaled = latents / np.where(spread > 0, spread, 1.0)
-    correlation = (scaled.T @ scaled) / len(scaled) * np.outer(inflation, inflation)
-    correlation = np.clip(correlation, -0.97, 0.97)
+    seen = (~np.isnan(latents)).astype(float)
+    scores = np.where(seen > 0, latents, 0.0)
+    squares = (scores**2).T @ seen
+    spread = np.sqrt(squares * squares.T)
+    correlation = scores.T @ scores / np.where(spread > 1e-9, spread, np.inf)
+    own = np.sqrt(np.diag(squares) / np.maximum(seen.sum(axis=0), 1.0))
+    inflation = np.where(discrete & (own > 1e-6), 1.0 / np.maximum(own, 1e-6), 1.0)
+    correlation = np.clip(correlation * np.outer(inflation, inflation), -0.97, 0.97)
     np.fill_diagonal(correlation, 1.0)
     values, vectors = np.linalg.eigh(correlation)
     correlation = (vectors * np.maximum(values, 1e-4)) @ vectors.T

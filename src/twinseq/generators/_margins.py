@@ -51,9 +51,9 @@ class LatentProfiles:
         return cls(x.tocsc() if sp.issparse(x) else np.asarray(x), factors)
 
     def block(self, genes: slice) -> NDArray[np.float64]:
-        """Return ``n_samples × len(genes)`` latent values."""
+        """Return ``n_samples × len(genes)`` latent values, a copy that may be written to."""
         part = self.x[:, genes]
-        values = np.asarray(part.toarray() if sp.issparse(part) else part, dtype=np.float64)
+        values = np.array(part.toarray() if sp.issparse(part) else part, dtype=np.float64)
         return values if self.factors is None else log_normalised(values, self.factors)
 
 
@@ -143,10 +143,12 @@ class Margins:
             y = profiles.block(genes)
             atom = np.zeros(y.shape[1]) if is_counts else y.min(axis=0)
             at_atom = y <= atom
+            lowest = atom
             if not is_counts:
                 at_atom &= at_atom.sum(axis=0) > 1
+                lowest = np.where(at_atom.any(axis=0), atom, np.where(atom >= 0, 0.0, -np.inf))
             parts = [
-                _stratum_knots(y[rows], at_atom[rows], smooth, is_counts)
+                np.maximum(_stratum_knots(y[rows], at_atom[rows], smooth, is_counts), lowest)
                 for rows, smooth in zip(members, weights, strict=True)
             ]
             return parts, np.stack([at_atom[rows].mean(axis=0) for rows in members]), atom
@@ -211,6 +213,8 @@ def _stratum_knots(y: Floats, at_atom: NDArray[np.bool_], smooth: Floats, is_cou
     mean, spread = moments(ordered)
     smooth_mean, smooth_spread = moments(back @ knots)
     ratio = np.where(smooth_spread > 1e-9, spread / np.maximum(smooth_spread, 1e-9), 1.0)
+    if not is_counts:
+        ratio = np.where(count < 3, 1.0, ratio)  # two values of this mean and spread would be the training values
     knots = np.asarray(mean + (knots - smooth_mean) * np.clip(ratio, 0.5, 2.0))
     if not is_counts:
         return knots

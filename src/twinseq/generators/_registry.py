@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import math
+import numbers
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from ..errors import ConfigError, suggest
-from ._base import Generator, GeneratorInfo, read_model, restore
+from ._base import Generator, GeneratorInfo
+from ._modelfile import DAMAGE, not_a_model, read_model
 
 _REGISTRY: dict[str, type[Generator]] = {}
+_TYPES: dict[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    NoneType: "None",
+}
 
 
 def register(generator: type[Generator]) -> type[Generator]:
@@ -56,7 +67,8 @@ def create(name: str, preset: str | None = None, **params: Any) -> Generator:
     Raises
     ------
     ConfigError
-        Unknown generator, preset or parameter (the nearest is suggested), or a value out of range.
+        Unknown generator, preset or parameter (the nearest is suggested), or a value of the wrong type
+        or out of range.
     """
     generator = get(name)
     if preset is not None and preset not in generator.presets:
@@ -69,8 +81,27 @@ def create(name: str, preset: str | None = None, **params: Any) -> Generator:
             if not known:
                 raise ConfigError(f"Generator '{name}' has no parameters, so not '{key}' either.")
             raise ConfigError(f"Generator '{name}' has no parameter '{key}'{suggest(key, known)}")
+    for key, value in params.items():
+        _check_type(f"{name}: {key}", value, get_type_hints(generator.__init__)[key])
     chosen = dict(generator.presets[preset]) if preset is not None else {}
     return generator(**{**chosen, **params})
+
+
+def _check_type(what: str, value: Any, annotation: Any) -> None:
+    """Refuse a value that is none of the types in ``annotation``; a whole number will do as a number."""
+    options = get_args(annotation) or (annotation,)
+    if not any(_fits(value, option) for option in options):
+        raise ConfigError(f"{what} must be {' or '.join(_TYPES[option] for option in options)}, not {value!r}.")
+
+
+def _fits(value: Any, option: Any) -> bool:
+    if isinstance(value, bool):
+        return option is bool
+    if option is int:
+        return isinstance(value, numbers.Integral)
+    if option is float:
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    return isinstance(value, option)
 
 
 def load(path: str | Path) -> Generator:
@@ -79,9 +110,13 @@ def load(path: str | Path) -> Generator:
     Raises
     ------
     CohortError
-        The file is missing or not a twinseq model.
+        The file is missing, damaged or not a twinseq model.
     ConfigError
         It holds a generator that is not installed.
     """
-    header, arrays = read_model(path)
-    return restore(create(header["generator"], **header["params"]), header, arrays)
+    header, arrays = read_model(Path(path))
+    try:
+        name, params = str(header["generator"]), dict(header["params"])
+        return create(name, **params).restore(header, arrays)
+    except DAMAGE as error:
+        raise not_a_model(Path(path), error) from error

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ._base import Generator, GeneratorInfo, pack_frame, unpack_frame
+from ._base import Generator, GeneratorInfo
 from ._margins import stratum_rows
+from ._modelfile import pack_frame, unpack_frame
 from ._registry import register
 
 

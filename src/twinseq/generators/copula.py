@@ -38,6 +38,8 @@ from ._quality import Library, LibraryModel, detection_shifts, zero_mask
 from ._registry import register
 
 MAX_FACTORS = 50
+MIN_DRAWN = 10
+"""Fewer evenly spread draws of a class would be all alike; smaller requests are picked from this many."""
 PROBE_GENES = 2000
 """Genes on which the shifts for giving out zeros are found."""
 
@@ -93,7 +95,7 @@ class Copula(Generator):
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         profiles = LatentProfiles.of(cohort)
         self.covariates_, strata = CovariateModel.fit(cohort, codes)
-        n_strata = len(self.covariates_.strata)
+        n_strata = self.covariates_.n_strata
         self.margins_ = Margins.fit(profiles, strata, n_strata, self.smoothing, jobs)
         encoded = self.covariates_.encode(cohort.obs, strata)
         self.library_, traits = LibraryModel.fit(profiles, strata, n_strata, encoded, self.smoothing)
@@ -101,10 +103,25 @@ class Copula(Generator):
         effects, left = trait_effects(scores, traits, resolution)
         freedom = max(cohort.n_samples - n_strata - traits.shape[1], 1)
         k = min(freedom // 2, MAX_FACTORS) if self.factors is None else min(self.factors, freedom - 1)
-        loadings = class_loadings(left, codes, max(k, 0), freedom, self.pooling, int(rng.integers(2**31)))
+        k = min(k, cohort.n_genes)
+        loadings = class_loadings(left, codes, k, freedom, self.pooling, int(rng.integers(2**31)))
         self.effects_, self.loadings_, self.residual_ = share_variance(loadings, effects, self.library_.covariance)
 
     def _sample(
+        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
+    ) -> tuple[NDArray[Any], pd.DataFrame]:
+        wanted = np.bincount(codes, minlength=len(self.class_sizes_))
+        enough = np.where(wanted > 0, np.maximum(wanted, np.minimum(self.class_sizes_, MIN_DRAWN)), 0)
+        if not self.balanced or (enough == wanted).all():
+            return self._draw_samples(codes, rng, jobs)
+        drawn = np.repeat(np.arange(len(enough)), enough)
+        values, known = self._draw_samples(drawn, rng, jobs)
+        chosen = np.empty(len(codes), dtype=np.intp)
+        for code, rows in stratum_rows(codes):
+            chosen[rows] = rng.permutation(np.flatnonzero(drawn == code))[: len(rows)]
+        return values[chosen], known.iloc[chosen].reset_index(drop=True)
+
+    def _draw_samples(
         self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
     ) -> tuple[NDArray[Any], pd.DataFrame]:
         known, strata = self.covariates_.sample(codes, rng)
@@ -113,7 +130,7 @@ class Copula(Generator):
         traits, sizes = library.traits.astype(np.float32), library.sizes
         n_genes = len(self.frame_.var)
         blocks = gene_blocks(n_genes)
-        values = np.empty((len(codes), n_genes), dtype=np.float64 if sizes is None else np.int32)
+        values = np.empty((len(codes), n_genes), dtype=self._dtype(sizes))
 
         def latents(genes: slice | NDArray[np.intp], noise: np.random.Generator) -> NDArray[np.float32]:
             residual = self.residual_[:, genes]
@@ -138,6 +155,13 @@ class Copula(Generator):
 
         run(one, zip(blocks, rng.spawn(len(blocks)), strict=True), jobs)
         return values, known
+
+    def _dtype(self, sizes: NDArray[np.float64] | None) -> type[Any]:
+        """Return the narrowest type that holds what will be drawn."""
+        if sizes is None:
+            return np.float64
+        largest = max(float(knots.max()) for knots in self.margins_.knots)
+        return np.int32 if np.exp2(largest) * sizes.max() < np.iinfo(np.int32).max - 1 else np.int64
 
     def _zero_shifts(
         self,

@@ -54,7 +54,7 @@ class LowRankMultivariateNormal(Generator):
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         latent = np.log1p(cohort.dense())
         self.centre_ = latent.mean(axis=0)
-        rank = max(min(int(self.share * len(latent)), int(self.class_sizes_.min()) - 1), 1)
+        rank = max(min(int(self.share * len(latent)), int(self.class_sizes_.min()) - 1, latent.shape[1]), 1)
         left, strengths, self.axes_ = randomized_svd(
             latent - self.centre_, n_components=rank, random_state=int(rng.integers(2**31))
         )

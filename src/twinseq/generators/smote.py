@@ -12,9 +12,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from ..cohort import Cohort
 from ..errors import ConfigError
-from ._base import Generator, GeneratorInfo, pack_frame, unpack_frame
+from ._base import Generator, GeneratorInfo
 from ._counts import LogScale
 from ._margins import stratum_rows
+from ._modelfile import pack_frame, unpack_frame
 from ._registry import register
 
 
