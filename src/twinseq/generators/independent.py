@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
+from ..errors import ConfigError
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel
 from ._margins import (
@@ -51,6 +52,8 @@ class Independent(Generator):
     )
 
     def __init__(self, smoothing: float = 0.7) -> None:
+        if not smoothing > 0:
+            raise ConfigError(f"independent: smoothing must be above 0, not {smoothing}.")
         self.smoothing = smoothing
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:

@@ -1,0 +1,65 @@
+"""Small cohorts with given columns, and what they are compared by."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from twinseq import generators
+from twinseq.cohort import Cohort
+from twinseq.transforms import log_normalised, size_factors
+
+SHAPES = ("counts dense", "counts sparse", "continuous dense", "continuous sparse")
+DONOR = "donor"
+
+
+def takes(name: str, cohort: Cohort) -> bool:
+    return cohort.kind in generators.info(name).kinds
+
+
+def dressed(cohort: Cohort) -> Cohort:
+    """Add columns that no role names: each type a sample table may have."""
+    adata = cohort.adata.copy()
+    n = adata.n_obs
+    adata.obs["note"] = [f"seen by {name}" for name in adata.obs_names]
+    adata.obs["site"] = pd.Categorical([f"site of {name}" for name in adata.obs_names])
+    adata.obs["visits"] = np.arange(n)
+    adata.obs["weight"] = np.linspace(50, 90, n)
+    adata.obs["consent"] = np.arange(n) % 2 == 0
+    adata.obs.index.name = "sample"
+    return cohort.with_adata(adata)
+
+
+def as_continuous(cohort: Cohort) -> Cohort:
+    """Return the cohort on a log scale, as float64."""
+    adata = cohort.adata.copy()
+    counts = cohort.dense()
+    adata.X = log_normalised(counts, size_factors(counts))
+    return cohort.with_adata(adata, kind="continuous")
+
+
+def cohort_of(columns: dict[str, Any], x: Any = None, n_genes: int = 40, seed: int = 0, **roles: Any) -> Cohort:
+    """Return a cohort with these columns; without ``x``, of negative-binomial counts."""
+    obs = pd.DataFrame(columns)
+    obs.index = pd.Index([f"real{number}" for number in range(len(obs))])
+    if x is None:
+        rng = np.random.default_rng(seed)
+        mean = np.exp(rng.normal(4, 1.5, n_genes))
+        x = rng.poisson(mean * rng.gamma(5, 0.2, (len(obs), n_genes))).astype(np.int32)
+        x[:, 0] += 1
+    x = np.asarray(x)
+    var = pd.DataFrame(index=[f"g{number}" for number in range(x.shape[1])])
+    return Cohort(AnnData(x, obs=obs, var=var), **roles)
+
+
+def same_draws(one: Cohort, other: Cohort) -> bool:
+    pd.testing.assert_frame_equal(one.obs, other.obs)
+    pd.testing.assert_frame_equal(one.adata.var, other.adata.var)
+    return one.adata.X.dtype == other.adata.X.dtype and one.dense().tobytes() == other.dense().tobytes()
+
+
+def log_values(cohort: Cohort) -> np.ndarray:
+    """Return log2 normalised counts."""
+    counts = cohort.dense()
+    return log_normalised(counts, size_factors(counts))
