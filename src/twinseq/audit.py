@@ -299,10 +299,11 @@ def _tables(main: Comparison, train: Cohort, steps: _Steps) -> tuple[dict[str, p
 
 
 def _verdict(main: Comparison, omitted: list[Omitted]) -> dict[str, Any]:
-    reasons = ["no attacks run: fidelity and utility say nothing about what the twin gives away"]
+    reasons = ["no attacks run", "fidelity and utility say nothing about what the twin gives away"]
     if not main.has_holdout:
+        lost = sum("needs a hold-out" in item.reason for item in omitted)
         reasons.append(
-            f"no hold-out: {len(omitted)} figure(s) could not be given. Set real samples aside with `twinseq split` "
+            f"no hold-out: {lost} figure(s) could not be given. Set real samples aside with `twinseq split` "
             "before the twin is made, and hand them in as the hold-out"
         )
     return {"policy": None, "outcome": "not judged", "reasons": reasons}

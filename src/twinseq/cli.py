@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import ast
-import json
+import dataclasses
+import io
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from enum import StrEnum
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
-from . import __version__
-from .errors import ConfigError, TwinseqError
+from . import __version__, terminal
+from .errors import TwinseqError, shorten
+from .options import (
+    CELL_TYPE,
+    COVARIATE,
+    DONOR,
+    JOBS,
+    JSON,
+    KIND,
+    LABEL,
+    OBS,
+    PAIRED,
+    QUIET,
+    REAL,
+    SEED,
+    KindOption,
+    Listed,
+    join_fractions,
+    parse_fractions,
+    parse_settings,
+)
+from .terminal import progress, say, warn
 
 if TYPE_CHECKING:
     from .cohort import Cohort, Kind
@@ -29,51 +46,50 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="twinseq",
     help="Synthetic twins of RNA-seq cohorts, with evidence of what they keep and what they leak.",
+    epilog="`twinseq COMMAND -h` explains a command. `twinseq demo` needs no data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 
-class KindOption(StrEnum):
-    """Kinds of profiles, for ``--kind``."""
+PARTS = ("train", "holdout", "reference")
+INTERRUPTED = 130
 
-    counts = "counts"
-    continuous = "continuous"
-
-
-class Listed(StrEnum):
-    """What ``twinseq list`` can show."""
-
-    generators = "generators"
-    metrics = "metrics"
-    datasets = "datasets"
+# Click keeps the lines of a paragraph that starts with a backspace as they are.
+GENERATE_EXAMPLES = """\b
+twinseq generate cohort.h5ad --label condition -o twin.h5ad
+twinseq generate counts.csv.gz --obs samples.csv --label condition -o twin.csv.gz"""
+SPLIT_EXAMPLES = """\b
+twinseq split cohort.h5ad --label condition --fractions 0.6 0.2 0.2 -o parts"""
+AUDIT_EXAMPLES = """\b
+twinseq audit parts/train.h5ad twin.h5ad --holdout parts/holdout.h5ad -o report"""
 
 
-REAL = Annotated[
-    Path, typer.Argument(help="Real cohort: .h5ad, a table (.csv/.tsv/.parquet, .gz allowed) or a 10x folder.")
-]
-OBS = Annotated[Path | None, typer.Option("--obs", help="Sample table of REAL, indexed by sample name.")]
-LABEL = Annotated[str | None, typer.Option("--label", help="Column with the class of each sample.")]
-DONOR = Annotated[str | None, typer.Option("--donor", help="Column with the person a sample comes from.")]
-CELL_TYPE = Annotated[str | None, typer.Option("--cell-type", help="Column with the cell type.")]
-COVARIATE = Annotated[list[str] | None, typer.Option("--covariate", help="Column to carry along; may be repeated.")]
-KIND = Annotated[KindOption | None, typer.Option("--kind", help="Raw counts, or continuous values (VST, log-CPM).")]
-PAIRED = Annotated[bool | None, typer.Option("--paired/--not-paired", help="One donor may be in several classes.")]
-SEED = Annotated[int, typer.Option("--seed", help="The same seed gives the same result.")]
-JOBS = Annotated[int, typer.Option("--jobs", help="Threads; 0: one per core. Changes no result.", min=0)]
-QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+def print_version(wanted: bool) -> None:
+    """Print the version where it is asked for."""
+    if wanted:
+        say(f"twinseq {__version__}")
+        raise typer.Exit
 
 
-@app.command()
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
+
+
+@app.command(epilog=GENERATE_EXAMPLES)
 def generate(
     real: REAL,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Twin to write; the name tells the format.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="TWIN", help="File to write; its name tells the format.")
+    ],
     obs: OBS = None,
     label: LABEL = None,
     donor: DONOR = None,
@@ -81,32 +97,46 @@ def generate(
     covariate: COVARIATE = None,
     kind: KIND = None,
     paired: PAIRED = None,
-    generator: Annotated[str, typer.Option("--generator", "-g", help="See `twinseq list generators`.")] = "copula",
-    preset: Annotated[str | None, typer.Option("--preset", help="Named settings. [copula: faithful]")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, a setting of the generator.")] = None,
-    n: Annotated[int | None, typer.Option("--n", help="Samples to draw. [as many as in REAL]", min=1)] = None,
+    generator: Annotated[
+        str, typer.Option("--generator", "-g", metavar="NAME", help="See `twinseq list generators`.")
+    ] = "copula",
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="Named settings. [copula: faithful]")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the generator; may be repeated."),
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", metavar="N", help="Samples to draw. [as many as in REAL]", min=1)
+    ] = None,
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
-    """Make a twin of a cohort."""
-    from . import generators
-    from .io import check_writable_format, write
+    """Make a twin of a cohort.
 
-    check_writable_format(output)
-    check_output(output, [real, obs])
+    The twin has the genes, the columns and the design of REAL. Columns without a role are left empty. An .h5ad file
+    keeps the roles of its columns; for tables, state them each time.
+    """
+    from . import generators
+    from .files import check_apart
+    from .io import check_target, write
+
+    check_apart(check_target(output), inputs(real, obs))
     if preset is None and generator == "copula":
         preset = "faithful"
     model = generators.create(generator, preset=preset, **parse_settings(settings or []))
     started = time.perf_counter()
-    with steps(3, quiet or as_json) as step:
-        step("Reading")
+    with progress(quiet) as step:
+        step(0, 3, "reading")
         cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
-        step("Learning and drawing")
+        step(1, 3, "learning and drawing")
         twin = model.fit(cohort, seed=seed, jobs=threads(jobs)).sample(n, seed=seed + 1, jobs=threads(jobs))
-        step("Writing")
+        step(2, 3, "writing")
         written = write(twin, output)
+    empty = [str(name) for name, column in twin.obs.items() if column.isna().all()]
     result = {
         "twin": [str(path) for path in written],
         "samples": twin.n_samples,
@@ -116,26 +146,26 @@ def generate(
         "parameters": model.params(),
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 2),
-        "empty_columns": empty_columns(twin),
+        "empty_columns": empty,
     }
     if as_json:
-        print_json(result)
+        terminal.print_json(result)
     elif not quiet:
-        say(f"{twin.n_samples} samples × {twin.n_genes:,} genes by {model.info.title} in {result['seconds']} s")
+        say(f"{twin.n_samples:,} samples × {twin.n_genes:,} genes by {model.info.title} in {result['seconds']} s")
         for path in written:
             say(f"  {path}")
-        if result["empty_columns"]:
-            say(f"Columns without a role are left empty: {', '.join(map(shown, empty_columns(twin)))}")
-        if model.info.unsafe:
-            warn("This generator gives donors away by construction. Never share what it makes.")
-        else:
-            say("What it keeps and leaks is not known yet: split, generate from the training part, then audit.")
+        if empty:
+            say(f"Left empty, since they were given no role: {terminal.listed(empty)}")
+        if not model.info.unsafe:
+            say("Not audited yet: `twinseq audit` measures what it keeps. No privacy is guaranteed.")
+    if model.info.unsafe and not quiet:
+        warn("This generator gives real samples away by construction. Never share what it makes.")
 
 
-@app.command()
+@app.command(epilog=SPLIT_EXAMPLES)
 def split(
     real: REAL,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the parts.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the parts.")],
     obs: OBS = None,
     label: LABEL = None,
     donor: DONOR = None,
@@ -144,52 +174,63 @@ def split(
     kind: KIND = None,
     paired: PAIRED = None,
     fractions: Annotated[
-        str, typer.Option("--fractions", help="Shares for train, hold-out and (with three) reference.")
+        str,
+        typer.Option(
+            "--fractions", metavar="F F [F]", help="Shares for train, holdout and, if there are three, reference."
+        ),
     ] = "0.6 0.2 0.2",
     seed: SEED = 0,
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
-    """Split a cohort by donor, stratified by class, into train / holdout / reference files."""
-    from .files import atomic_folder
-    from .io import write
-    from .tables import table_suffix
+    """Set real samples aside for the audit, whole donors each.
+
+    Classes keep their proportions in every part. Make the twin from train, and give holdout and reference to the audit.
+    """
+    from .files import atomic_folder, check_apart, check_folder
+    from .io import check_target, same_format, write
 
     shares = parse_fractions(fractions)
-    with steps(2, quiet or as_json) as step:
-        step("Reading")
+    check_folder(output)
+    names = [same_format(part, real) for part in PARTS[: len(shares)]]
+    check_apart([path for name in names for path in check_target(output / name)], inputs(real, obs))
+    with progress(quiet) as step:
+        step(0, 2, "reading")
         cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
-        parts = dict(zip(PARTS, cohort.split(shares, seed=seed), strict=False))
-        step("Writing")
-        suffix = ".h5ad" if real.is_dir() else "".join(real.suffixes[-2:]) if real.suffix == ".gz" else real.suffix
+        parts = dict(zip(names, cohort.split(shares, seed=seed), strict=True))
+        step(1, 2, "writing")
         with atomic_folder(output) as folder:
             for name, part in parts.items():
-                write(part, folder / f"{name}{suffix if table_suffix(real) else '.h5ad'}")
+                write(part, folder / name)
+    classes = sorted(set(cohort.labels().tolist()))
+    result = {
+        kept: {
+            "file": str(output / name),
+            "samples": part.n_samples,
+            "donors": len(set(part.donors())),
+            "classes": {one: int((part.labels() == one).sum()) for one in classes},
+        }
+        for kept, (name, part) in zip(PARTS, parts.items(), strict=False)
+    }
     if as_json:
-        print_json(
-            {name: {"samples": part.n_samples, "donors": len(set(part.donors()))} for name, part in parts.items()}
-        )
+        terminal.print_json(result)
     elif not quiet:
-        table = Table("part", "samples", "donors", *sorted(set(cohort.labels())), box=None, pad_edge=False)
-        for name, part in parts.items():
-            labels = part.labels().tolist()
-            counts = [str(labels.count(one)) for one in sorted(set(cohort.labels()))]
-            table.add_row(name, str(part.n_samples), str(len(set(part.donors()))), *counts)
-        out.print(table)
-        say(f"Written to {output}")
+        terminal.print_parts(result, output)
 
 
-PARTS = ("train", "holdout", "reference")
-
-
-@app.command()
+@app.command(epilog=AUDIT_EXAMPLES)
 def audit(
     real: REAL,
-    twin: Annotated[Path, typer.Argument(help="Twin made from REAL.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for report.html, metrics.json and tables.")],
-    holdout: Annotated[Path | None, typer.Option("--holdout", help="Real data the generator never saw.")] = None,
+    twin: Annotated[Path, typer.Argument(metavar="TWIN", help="Twin made from REAL, same genes and columns.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for report.html, metrics.json and tables."),
+    ],
+    holdout: Annotated[
+        Path | None, typer.Option("--holdout", metavar="FILE", help="Real samples that the generator never saw.")
+    ] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", help="Further real data, disjoint from both.")
+        Path | None, typer.Option("--reference", metavar="FILE", help="Further real samples, in neither of both.")
     ] = None,
     obs: OBS = None,
     label: LABEL = None,
@@ -202,81 +243,92 @@ def audit(
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
-    """Measure what a twin keeps of the cohort it was made from, and write a report."""
+    """Measure what a twin keeps of its cohort; write a report.
+
+    REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, some figures
+    cannot be given; see `twinseq split`.
+    """
     from .audit import audit as run_audit
+    from .files import check_apart, check_folder
     from .io import read
 
-    check_output(output, [])
-    train = read_cohort(real, obs, label, donor, None, covariate, kind, paired)
-    drawn = read(twin, label=train.label, covariates=(), kind=train.kind, paired=True)
-    unseen, further = (
-        read(
-            path,
-            label=train.label,
-            donor=train.donor,
-            covariates=(),
-            kind=train.kind,
-            paired=train.paired,
-            min_per_class=1,
-        )
-        if path is not None
-        else None
-        for path in (holdout, reference)
-    )
-    with bar(quiet or as_json) as progress:
-        report = run_audit(
-            train, drawn, holdout=unseen, reference=further, seed=seed, jobs=threads(jobs), progress=progress
-        )
-    report.save(output)
+    check_folder(output)
+    check_apart([output], [path for path in (real, twin, holdout, reference) if path is not None])
+
+    with progress(quiet) as step:
+        step(0, 0, "reading")
+        train = read_cohort(real, obs, label, donor, None, covariate, kind, paired)
+        roles: dict[str, Any] = {"label": train.label, "covariates": (), "kind": train.kind}
+        files = {"train": real, "twin": twin}
+        drawn = read(twin, paired=True, **roles)
+        unseen: dict[str, Any] = {}
+        for name, path in (("holdout", holdout), ("reference", reference)):
+            if path is not None:
+                files[name] = path
+                unseen[name] = read(path, donor=train.donor, paired=train.paired, min_per_class=1, **roles)
+        report = run_audit(train, drawn, **unseen, seed=seed, jobs=threads(jobs), progress=step)
+        step(1, 1, "writing the report")
+        report = described(report, files)
+        report.save(output)
     if as_json:
-        print_json(report.to_dict())
+        terminal.print_json(report.to_dict())
     elif not quiet:
-        print_summary(report, output)
+        terminal.print_audit(report, output)
 
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")] = Path("twinseq-demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the result.")] = Path(
+        "twinseq-demo"
+    ),
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
+    as_json: JSON = False,
 ) -> None:
-    """Simulate a cohort of 136 × 27,000, make its twin, audit it, and write the report."""
+    """Try it all on a simulated cohort, no data needed.
+
+    Simulates 136 samples × 27,000 genes and a hold-out as large, makes the twin, audits it and writes the report.
+    """
     from . import generators
     from .audit import audit as run_audit
     from .datasets import simulate_cohort
+    from .files import check_folder
     from .io import write
 
-    check_output(output, [])
-    with steps(2, quiet) as step:
-        step("Simulating 136 donors × 27,000 genes, and 136 more for the hold-out")
+    check_folder(output)
+    with progress(quiet) as step:
+        step(0, 0, "simulating two cohorts")
         cohort, holdout = (simulate_cohort(seed=seed + number) for number in (0, 1))
-        step("Making the twin")
+        step(0, 0, "making the twin")
         model = generators.create("copula", preset="faithful").fit(cohort, seed=seed, jobs=threads(jobs))
         twin = model.sample(seed=seed + 1, jobs=threads(jobs))
-    with bar(quiet) as progress:
-        report = run_audit(cohort, twin, holdout=holdout, seed=seed, jobs=threads(jobs), progress=progress)
-    report.save(output)
-    for name, made in (("cohort", cohort), ("holdout", holdout), ("twin", twin)):
-        write(made, output / f"{name}.h5ad")
-    if not quiet:
-        print_summary(report, output)
+        report = run_audit(cohort, twin, holdout=holdout, seed=seed, jobs=threads(jobs), progress=step)
+        step(1, 1, "writing")
+        made = {"train": cohort, "holdout": holdout, "twin": twin}
+        files = {name: output / f"{name}.h5ad" for name in made}
+        report = described(report, files)
+        report.save(output)
+        for name, path in files.items():
+            write(made[name], path)
+    if as_json:
+        terminal.print_json(report.to_dict())
+    elif not quiet:
+        terminal.print_audit(report, output)
 
 
 @app.command("list")
 def list_(
-    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    what: Annotated[Listed, typer.Argument(metavar="WHAT", help="What to list.")],
     as_json: JSON = False,
 ) -> None:
-    """List what there is to choose from."""
-    rows = {Listed.generators: _generators, Listed.metrics: _metrics, Listed.datasets: _datasets}[what]()
-    if as_json:
-        print_json(rows)
-        return
-    table = Table(*rows[0], box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(", ".join(value) if isinstance(value, list) else str(value)) for value in row.values()))
-    out.print(table)
+    """List generators, metrics or datasets."""
+    rows, show = {
+        Listed.generators: (_generators, terminal.print_generators),
+        Listed.metrics: (_metrics, terminal.print_metrics),
+        Listed.datasets: (_datasets, terminal.print_datasets),
+    }[what]
+    (terminal.print_json if as_json else show)(rows())
 
 
 def _generators() -> list[dict[str, Any]]:
@@ -288,8 +340,10 @@ def _generators() -> list[dict[str, Any]]:
             "title": info.title,
             "family": info.family,
             "kinds": list(info.kinds),
-            "presets": list(generators.get(info.name).presets),
             "guarantee": info.guarantee,
+            "presets": list(generators.get(info.name).presets),
+            "settings": generators.create(info.name).params(),
+            "reference": info.reference,
         }
         for info in map(generators.info, generators.names())
     ]
@@ -303,7 +357,7 @@ def _metrics() -> list[dict[str, Any]]:
             "name": metric.name,
             "group": metric.group,
             "better": metric.direction,
-            "ideal": "–" if metric.ideal is None else f"{metric.ideal:g}",
+            "ideal": metric.ideal,
             "question": metric.question,
         }
         for metric in map(metrics.get, metrics.names())
@@ -335,188 +389,56 @@ def read_cohort(
     )
 
 
-def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn ``key=value`` texts into parameters; values are read as Python literals where they are such.
-
-    Raises
-    ------
-    ConfigError
-        A text has no ``=``.
-    """
-    settings: dict[str, Any] = {}
-    words = {"true": True, "false": False, "none": None, "null": None}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {shown(pair)}: write key=value.")
-        try:
-            settings[key] = words[value.lower()] if value.lower() in words else ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            settings[key] = value
-    return settings
+def described(report: AuditReport, files: Mapping[str, Path]) -> AuditReport:
+    """Add to the provenance when the audit was made, and of which files; folders stay private."""
+    cohorts = {name: {"file": files[name].name, **size} for name, size in report.provenance["cohorts"].items()}
+    created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return dataclasses.replace(report, provenance={"created": created, **report.provenance, "cohorts": cohorts})
 
 
-def parse_fractions(text: str) -> tuple[float, ...]:
-    """Read ``"0.6 0.2 0.2"`` (commas allowed).
+def inputs(real: Path, obs: Path | None) -> list[Path]:
+    """Return the files that hold the real cohort."""
+    from .io import samples_beside
 
-    Raises
-    ------
-    ConfigError
-        Not two or three numbers.
-    """
-    try:
-        shares = tuple(float(word) for word in text.replace(",", " ").split())
-    except ValueError:
-        shares = ()
-    if len(shares) not in (2, 3):
-        raise ConfigError(f"--fractions {shown(text)}: give two or three numbers, such as 0.6 0.2 0.2.")
-    return shares
-
-
-def check_output(path: Path, inputs: Sequence[Path | None]) -> None:
-    """Refuse an output that is one of the inputs, or that cannot be written, before any work is done.
-
-    Raises
-    ------
-    ConfigError
-        The output would overwrite an input.
-    OutputError
-        Its folder does not let itself be written to.
-    """
-    from .files import check_writable
-
-    for source in inputs:
-        if source is not None and path.exists() and source.exists() and path.samefile(source):
-            raise ConfigError(f"{path}: is the input itself. Give another name for the output.")
-    check_writable(path)
-
-
-def empty_columns(twin: Cohort) -> list[str]:
-    """Return the columns of a twin that hold nothing."""
-    return [str(name) for name, column in twin.obs.items() if column.isna().all()]
+    return [real, samples_beside(real) if obs is None else obs]
 
 
 def threads(jobs: int) -> int:
     """Return how many threads ``--jobs`` means."""
-    return jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or os.cpu_count() or 1
-
-
-def shown(text: str, width: int = 60) -> str:
-    """Return text from data or user, cut to ``width`` characters."""
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def say(text: str) -> None:
-    """Print a line as it is: brackets in names are no markup."""
-    out.print(text, markup=False, soft_wrap=True)
-
-
-def warn(text: str) -> None:
-    """Print a warning to standard error."""
-    err.print(Text(text, style="bold yellow"), soft_wrap=True)
-
-
-def print_json(value: Any) -> None:
-    """Print JSON, and nothing but JSON, to standard output."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def print_summary(report: AuditReport, folder: Path) -> None:
-    """Print the headline figures of an audit and where the report lies."""
-    table = Table("", "twin", "95 % interval", "real data", "known-bad", box=None, pad_edge=False, header_style="bold")
-    for name, title in HEADLINES.items():
-        metric = next((metric for metric in report.metrics if metric.name == name), None)
-        if metric is None:
-            continue
-        interval = "" if metric.ci is None else f"{metric.ci[0]:.3f} – {metric.ci[1]:.3f}"
-        bounds = ("–" if value is None else f"{value:.3f}" for value in (metric.ceiling, metric.floor))
-        table.add_row(title, f"{metric.value:.3f}", interval, *bounds)
-    out.print(table)
-    if report.omitted:
-        say(f"{len(report.omitted)} figures could not be given; the report says why.")
-    say(f"Verdict: {report.verdict['outcome']} ({'; '.join(report.verdict['reasons'])})")
-    say(f"Report: {folder / 'report.html'}")
-
-
-HEADLINES = {
-    "de_recall": "Differential genes found again",
-    "de_precision": "… and right",
-    "lfc_pearson": "Fold changes, r to training data",
-    "lfc_replication": "Fold changes, r to hold-out (real = 1)",
-    "tstr_auc_top500_logistic": "Classifier AUC, trained on the twin",
-    "correlation_r": "Gene correlations, r",
-    "library_size_ks": "Library sizes, KS distance",
-    "c2st_auc_trees": "Told from real data (0.5: not at all)",
-}
-
-
-@contextmanager
-def steps(total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show a spinner with the name of the step that is under way."""
-    with bar(quiet) as progress:
-        done = 0
-
-        def step(name: str) -> None:
-            nonlocal done
-            progress(done, total, name)
-            done += 1
-
-        yield step
-
-
-@contextmanager
-def bar(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a progress bar on standard error, fed by ``(step, total, description)``."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda step, total, name: progress.update(task, completed=step, total=total, description=name)
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    """Print the version where it is asked for."""
-    if version:
-        say(f"twinseq {__version__}")
-        raise typer.Exit
-
-
-def join_fractions(words: Sequence[str]) -> list[str]:
-    """Let ``--fractions 0.6 0.2 0.2`` be written without quotes."""
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1].startswith("--fractions=") and _is_number(word):
-            joined[-1] += f" {word}"
-        elif joined and joined[-1] == "--fractions" and _is_number(word):
-            joined[-1] = f"--fractions={word}"
-        else:
-            joined.append(word)
-    return joined
-
-
-def _is_number(word: str) -> bool:
-    return word.replace(".", "", 1).isdigit()
+    if jobs:
+        return jobs
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; bad input ends with exit code 2 and one message."""
+    debug = bool(os.environ.get("TWINSEQ_DEBUG"))
+    if not (debug or sys.warnoptions):
+        warnings.simplefilter("ignore")  # what other libraries deprecate is no concern of the user
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "×" must not cost the result
+    if words is None:
+        # Batch systems end a job that runs too long with SIGTERM: clean up as for Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(args=join_fractions(sys.argv[1:] if words is None else words), prog_name="twinseq")
     except TwinseqError as error:
-        err.print(Text("Error: ", style="bold red") + Text(str(error)), soft_wrap=True)
+        terminal.fail("Error", str(error))
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        err.print("Stopped. Nothing half-written was left behind.", markup=False)
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            terminal.fail("Stopped", "nothing half-written was left behind.")
+        raise
     except Exception as error:
-        if os.environ.get("TWINSEQ_DEBUG"):
+        if debug:
             raise
-        err.print(Text("Internal error: ", style="bold red") + Text(f"{type(error).__name__}: {error}"), soft_wrap=True)
-        err.print("This is a bug in twinseq. TWINSEQ_DEBUG=1 shows where; please report it.", markup=False)
+        if isinstance(error, OSError) and error.filename is not None:  # no right to look into a folder, name too long
+            terminal.fail("Error", f"{shorten(os.fsdecode(error.filename))}: {error.strerror}.")
+            raise SystemExit(2) from None
+        if isinstance(error, MemoryError):
+            terminal.fail("Error", "not enough memory for a cohort of this size.")
+            raise SystemExit(1) from None
+        terminal.fail("Internal error", f"{type(error).__name__}: {error}")
+        terminal.warn("This is a bug in twinseq. TWINSEQ_DEBUG=1 shows where; please report it.")
         raise SystemExit(1) from None
-
-
-if __name__ == "__main__":
-    main()

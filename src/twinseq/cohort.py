@@ -18,6 +18,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 
 from .errors import CohortError, ConfigError, suggest
+from .errors import shorten as shorten  # others find it here
 
 Kind = Literal["counts", "continuous"]
 ROLES_KEY = "twinseq"
@@ -190,12 +191,6 @@ class Cohort:
             mask = np.zeros(self.n_samples, dtype=bool)
             mask[test] = True
             yield self.subset(~mask), self.subset(mask)
-
-
-def shorten(name: object, width: int = 80) -> str:
-    """Return ``name`` as text of at most ``width`` characters, for messages."""
-    text = str(name)
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def from_anndata(

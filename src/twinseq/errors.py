@@ -30,6 +30,12 @@ class NotFittedError(TwinseqError):
     """A generator was asked for samples before it had been fitted."""
 
 
+def shorten(name: object, width: int = 80) -> str:
+    """Return ``name`` as text of at most ``width`` characters, for messages."""
+    text = str(name)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'? Known: x, y."`` for an unknown name.
 
@@ -40,7 +46,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     known
         The names that exist.
     """
-    names = sorted(known)
+    names = sorted(shorten(name) for name in known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     shown = names if len(names) <= MAX_SHOWN else [*names[:MAX_SHOWN], f"and {len(names) - MAX_SHOWN} more"]

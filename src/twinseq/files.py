@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import ConfigError, OutputError
 
 
 @contextmanager
@@ -47,8 +47,7 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
         As for `atomic_path`, or ``target`` is a file.
     """
     target = Path(target)
-    if target.exists() and not target.is_dir():
-        raise OutputError(f"{target}: is a file; give the name of a folder.")
+    check_folder(target)
     with _scratch_in(target, target) as scratch, _reported(target):
         yield scratch
         for path in sorted(scratch.iterdir()):
@@ -125,3 +124,31 @@ def check_writable(target: Path | str) -> None:
         raise OutputError(f"{target}: {nearest} is not a folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise OutputError(f"{target}: the folder {nearest} is not writable. Choose another, or change its rights.")
+
+
+def check_folder(target: Path | str) -> None:
+    """Refuse a folder that files cannot be put into, before any work is done; nothing is made there.
+
+    Raises
+    ------
+    OutputError
+        ``target`` is a file, or as for `check_writable`.
+    """
+    target = Path(target)
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target}: is a file; give the name of a folder.")
+    check_writable(target)
+
+
+def check_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises
+    ------
+    ConfigError
+        An output is one of the inputs, under whatever name.
+    """
+    sources = [source for source in inputs if source.exists()]
+    for path in outputs:
+        if path.exists() and any(path.samefile(source) for source in sources):
+            raise ConfigError(f"{path}: is an input, and would be written over. Give another name for the output.")

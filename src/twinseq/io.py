@@ -22,9 +22,9 @@ import pandas as pd
 import scipy.io
 import scipy.sparse as sp
 
-from .cohort import ROLES_KEY, Cohort, Kind, check_unique, from_anndata, shorten
-from .errors import CohortError, ConfigError, OutputError
-from .files import atomic_path
+from .cohort import ROLES_KEY, Cohort, Kind, check_unique, from_anndata
+from .errors import CohortError, ConfigError, OutputError, shorten
+from .files import atomic_path, check_writable
 from .tables import SEPARATORS, first_line, is_gzipped, read_annotation, read_table, table_suffix
 
 TABLES = (*SEPARATORS, ".parquet")
@@ -120,7 +120,8 @@ def _read_oriented(path: Path, obs: Path | None) -> ad.AnnData:
     beside = samples_beside(path)
     if obs is None and not beside.is_file():
         raise CohortError(
-            f"{path}: no sample table. Give one with --obs (first column: sample names), or put it at {beside}."
+            f"{path}: no sample table. For REAL, give one with --obs (first column: sample names); for any table, "
+            f"it is found at {beside}."
         )
     where = obs if obs is not None else beside
     annotation = read_annotation(where)
@@ -241,6 +242,35 @@ def check_writable_format(path: str | Path) -> None:
     suffix = table_suffix(Path(path))
     if suffix not in (".h5ad", ".mtx", *TABLES) or (suffix in (".h5ad", ".mtx") and str(path).endswith(".gz")):
         raise ConfigError(f"{path}: cannot tell the format from the name. Known: {FORMATS}.")
+
+
+def check_target(path: str | Path) -> list[Path]:
+    """Refuse, before any work is done, a place where a cohort cannot be written; return the paths to be written.
+
+    Raises
+    ------
+    ConfigError
+        The suffix names no format that can be written.
+    OutputError
+        A folder stands where a file is to be written, or the other way round, or the place is not writable.
+    """
+    path = Path(path)
+    check_writable_format(path)
+    matrix = table_suffix(path) == ".mtx"
+    paths = [path] if table_suffix(path) == ".h5ad" else [path, samples_beside(path)]
+    for target in paths:
+        folder = matrix and target is path
+        if target.exists() and target.is_dir() != folder:
+            standing, wanted = ("a file", "a folder") if folder else ("a folder", "a file")
+            raise OutputError(f"{target}: is {standing}, where {wanted} is to be written. Give another name.")
+        check_writable(target)
+    return paths
+
+
+def same_format(name: str, like: Path) -> str:
+    """Return the file ``name`` in the format of ``like``; a 10x folder gives ``.h5ad``."""
+    suffix = "" if like.is_dir() else table_suffix(like)
+    return f"{name}{suffix or '.h5ad'}{'.gz' if suffix and is_gzipped(like) else ''}"
 
 
 def write(cohort: Cohort, path: str | Path) -> list[Path]:

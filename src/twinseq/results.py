@@ -109,16 +109,19 @@ class AuditReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
-        return {
-            "schema": SCHEMA,
-            "provenance": dict(self.provenance),
-            "verdict": dict(self.verdict),
-            "metrics": [_plain(asdict(metric)) for metric in self.metrics],
-            "omitted": [asdict(omitted) for omitted in self.omitted],
-            "attacks": [dict(attack) for attack in self.attacks],
-            "controls": [dict(control) for control in self.controls],
-            "ledger": [dict(entry) for entry in self.ledger],
-        }
+        content: dict[str, Any] = _plain(
+            {
+                "schema": SCHEMA,
+                "provenance": self.provenance,
+                "verdict": self.verdict,
+                "metrics": [asdict(metric) for metric in self.metrics],
+                "omitted": [asdict(omitted) for omitted in self.omitted],
+                "attacks": self.attacks,
+                "controls": self.controls,
+                "ledger": self.ledger,
+            }
+        )
+        return content
 
     def to_json(self) -> str:
         """Return ``metrics.json`` as text; what is not a number is ``null``."""
@@ -134,17 +137,30 @@ class AuditReport:
         return path
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``metrics.json``, the TSV tables and ``report.html`` into ``folder``, all or nothing."""
+        """Write ``metrics.json``, the TSV tables and ``report.html`` into ``folder``, all or nothing.
+
+        Tables that an earlier audit left there, and that this one has not, are removed.
+        """
+        from .metrics.tables import TABLES
         from .report import render
 
         folder = Path(folder)
         page = render(self)
+        held_a_report = (folder / "metrics.json").is_file() and (folder / "report.html").is_file()
         with atomic_folder(folder) as scratch:
-            (scratch / "metrics.json").write_text(self.to_json() + "\n", encoding="utf-8")
+            _write_text(scratch / "metrics.json", self.to_json() + "\n")
             for name, table in self.tables.items():
-                table.to_csv(scratch / f"{name}.tsv", sep="\t", index=False, float_format="%.6g")
-            (scratch / "report.html").write_text(page, encoding="utf-8")
+                _write_text(scratch / f"{name}.tsv", table.to_csv(sep="\t", index=False, float_format="%.6g"))
+            _write_text(scratch / "report.html", page)
+        if held_a_report:
+            for name in {*TABLES, "de_genes"}.difference(self.tables):
+                (folder / f"{name}.tsv").unlink(missing_ok=True)
         return folder
+
+
+def _write_text(path: Path, text: str) -> None:
+    # A lone surrogate, from a name that was decoded wrongly, cannot be written as UTF-8.
+    path.write_text(text, encoding="utf-8", errors="replace", newline="")
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,5 @@
+"""``python -m twinseq`` is ``twinseq``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,120 @@
+"""The options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .errors import ConfigError, shorten
+
+
+class KindOption(StrEnum):
+    """Kinds of profiles, for ``--kind``."""
+
+    counts = "counts"
+    continuous = "continuous"
+
+
+class Listed(StrEnum):
+    """What ``twinseq list`` can show."""
+
+    generators = "generators"
+    metrics = "metrics"
+    datasets = "datasets"
+
+
+REAL = Annotated[
+    Path,
+    typer.Argument(
+        metavar="REAL", help="Real cohort: .h5ad, a table (.csv, .tsv, .parquet; .gz allowed) or a 10x folder."
+    ),
+]
+OBS = Annotated[
+    Path | None,
+    typer.Option(
+        "--obs", metavar="FILE", help="Sample table of REAL, sample names first. [NAME.samples.csv beside REAL]"
+    ),
+]
+LABEL = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column with the class of each sample.")]
+DONOR = Annotated[
+    str | None, typer.Option("--donor", metavar="COLUMN", help="Column with the person a sample comes from.")
+]
+CELL_TYPE = Annotated[str | None, typer.Option("--cell-type", metavar="COLUMN", help="Column with the cell type.")]
+COVARIATE = Annotated[
+    list[str] | None,
+    typer.Option("--covariate", metavar="COLUMN", help="Further column to keep (batch, sex, age); may be repeated."),
+]
+KIND = Annotated[
+    KindOption | None, typer.Option("--kind", help="Raw counts, or continuous values (VST, log-CPM). [counts]")
+]
+PAIRED = Annotated[
+    bool | None, typer.Option("--paired/--not-paired", help="One donor may be in several classes (tumour and normal).")
+]
+SEED = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same result.", min=0)]
+JOBS = Annotated[int, typer.Option("--jobs", metavar="N", help="Threads; 0: one per core. Changes no result.", min=0)]
+QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ``key=value`` texts into parameters; values are read as Python literals where they are such.
+
+    Raises
+    ------
+    ConfigError
+        A text has no ``=``.
+    """
+    settings: dict[str, Any] = {}
+    words = {"true": True, "false": False, "none": None, "null": None}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {shorten(pair)}: write key=value.")
+        try:
+            settings[key] = words[value.lower()] if value.lower() in words else ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[key] = value
+    return settings
+
+
+def parse_fractions(text: str) -> tuple[float, ...]:
+    """Read ``"0.6 0.2 0.2"`` (commas allowed).
+
+    Raises
+    ------
+    ConfigError
+        Not two or three numbers.
+    """
+    try:
+        shares = tuple(float(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        shares = ()
+    if len(shares) not in (2, 3):
+        raise ConfigError(f"--fractions {shorten(text)}: give two or three numbers, such as 0.6 0.2 0.2.")
+    return shares
+
+
+def join_fractions(words: Sequence[str]) -> list[str]:
+    """Let ``--fractions 0.6 0.2 0.2`` be written without quotes."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1].startswith("--fractions=") and _is_number(word):
+            joined[-1] += f" {word}"
+        elif joined and joined[-1] == "--fractions" and _is_number(word):
+            joined[-1] = f"--fractions={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,201 @@
+"""What the command line prints: results on standard output, progress and messages on standard error."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from .errors import shorten
+
+if TYPE_CHECKING:
+    from .results import AuditReport, Omitted
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+if not out.is_terminal:
+    out.width = 10_000  # a pipe or a file gets whole lines, which can be searched
+
+Step = Callable[[int, int, str], None]
+
+HEADLINES = {
+    "de_recall": "Differential genes found again",
+    "de_precision": "Differential genes that are right",
+    "lfc_pearson": "Fold changes, r with REAL",
+    "lfc_replication": "Fold changes replicate, ideal 1",
+    "tstr_auc_top500_logistic": "Classifier AUC, learnt on twin",
+    "correlation_r": "Gene–gene correlations, r",
+    "library_size_ks": "Library sizes, KS distance",
+    "c2st_auc_trees": "Told from real, AUC, ideal 0.5",
+}
+LEGEND = (
+    "real data: what other real samples reach in the twin's place. known-bad: what a twin spoilt on purpose gets. "
+    "The report says how to read each figure."
+)
+REMEDIES = {
+    "needs a hold-out": "Set real samples aside before the twin is made: `twinseq split REAL -o DIR`, make the twin "
+    "from the train file in DIR, then audit with --holdout and the holdout file in DIR.",
+    "needs a label": "State the column of the classes with --label.",
+    "no covariate": "State further columns, where there are such, with --covariate.",
+}
+
+
+def clean(text: str) -> str:
+    """Return ``text`` on one line, without the control characters by which a name could steer a terminal."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "�" for sign in text)
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line; brackets in names are no markup."""
+    _line(out, text, style)
+
+
+def warn(text: str) -> None:
+    """Print a warning to standard error."""
+    _line(err, text, "bold yellow")
+
+
+def fail(headline: str, text: str) -> None:
+    """Print an error to standard error."""
+    _line(err, f"{headline}: {text}", "bold red", len(headline) + 1)
+
+
+def _line(console: Console, text: str, style: str, styled: int | None = None) -> None:
+    """Print a line, its first ``styled`` characters (default: all) in ``style``."""
+    text = clean(text)
+    if console.is_terminal:
+        # Broken between words, and never inside a path, which could then not be copied.
+        indent = " " * (len(text) - len(text.lstrip()))
+        text = textwrap.fill(
+            text, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    line = Text(text)
+    line.stylize(style, 0, styled)
+    console.print(line, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON, and nothing but JSON, to standard output."""
+    out.print(json.dumps(value, indent=1, allow_nan=False), markup=False, soft_wrap=True)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()) -> None:
+    """Print rows under a header; the columns in ``numbers`` are flush right, and the first is never broken."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(header):
+        table.add_column(Text(clean(name)), justify="right" if name in numbers else "left", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    out.print(table)
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Return names as ``a, b, c and 5 more``, each cut to a readable length."""
+    words = [shorten(name, 60) for name in names]
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+def print_parts(parts: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
+    """Print what a split made: samples, donors and classes of each part."""
+    classes = list(next(iter(parts.values()))["classes"])
+    header = ("part", "samples", "donors", *(listed([name]) for name in classes))
+    rows = [
+        (name, *(f"{count:,}" for count in (part["samples"], part["donors"], *part["classes"].values())))
+        for name, part in parts.items()
+    ]
+    print_table(header, rows, numbers=header[1:])
+    say(f"Written to {folder}")
+    say("Make the twin from train only, and keep the other parts for the audit.")
+
+
+def print_audit(report: AuditReport, folder: Path) -> None:
+    """Print the headline figures of an audit, what it could not give, and where the report lies."""
+    figures = {metric.name: metric for metric in report.metrics}
+    rows = []
+    for name, title in HEADLINES.items():
+        if (metric := figures.get(name)) is None:
+            continue
+        interval = "" if metric.ci is None else f"{metric.ci[0]:.3f} – {metric.ci[1]:.3f}"
+        bounds = ("–" if value is None else f"{value:.3f}" for value in (metric.ceiling, metric.floor))
+        rows.append((title, f"{metric.value:.3f}", interval, *bounds))
+    if rows:
+        header = ("", "twin", "95 % interval", "real data", "known-bad")
+        print_table(header, rows, numbers=header[1:])
+        say(LEGEND, "dim")
+    _print_omitted(report.omitted)
+    say(f"Verdict: {report.verdict['outcome']}: {report.verdict['reasons'][0]}", "bold")
+    say(f"Report: {folder / 'report.html'}")
+
+
+def _print_omitted(omitted: Iterable[Omitted]) -> None:
+    """Print which figures are missing, by reason, and how to get them where that is possible."""
+    by_reason: dict[str, list[str]] = {}
+    for item in omitted:
+        by_reason.setdefault(item.reason, []).append(item.name)
+    for reason, names in by_reason.items():
+        what = "1 figure" if len(names) == 1 else f"{len(names)} figures"
+        say(f"Not given, {what}: {reason}", "yellow")
+        say(f"  {', '.join(names)}", "dim")
+        remedy = next((text for start, text in REMEDIES.items() if reason.startswith(start)), "")
+        if remedy:
+            say(f"  {remedy}")
+
+
+def print_generators(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the generators, a block each."""
+    for row in rows:
+        facts = [f"takes {' or '.join(row['kinds'])}", f"privacy guarantee: {row['guarantee']}"]
+        if row["presets"]:
+            facts.append(f"--preset {' | '.join(row['presets'])}")
+        _line(out, f"{row['name']}  {row['title']}", "bold", len(row["name"]))
+        say(f"    {'; '.join(facts)}")
+        if row["settings"]:
+            say(f"    settings: {', '.join(f'{key}={value}' for key, value in row['settings'].items())}")
+
+
+def print_metrics(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the metrics, group by group."""
+    for group in dict.fromkeys(row["group"] for row in rows):
+        say(group, "bold")
+        members = [row for row in rows if row["group"] == group]
+        print_table(
+            ("  name", "better", "question"),
+            [(f"  {row['name']}", _better(row["better"], row["ideal"]), row["question"]) for row in members],
+        )
+
+
+def _better(direction: str, ideal: float | None) -> str:
+    if direction != "target":
+        return direction
+    return "like real" if ideal is None else f"near {ideal:g}"
+
+
+def print_datasets(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the public cohorts that can be loaded by name."""
+    names = ("name", "title", "licence", "reference")
+    print_table(names, [[str(row[name]) for name in names] for row in rows])
+    say("In Python: twinseq.datasets.load(name)")
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Step]:
+    """Show a progress bar on standard error, fed by ``(step, total, description)``; a total of 0: not known.
+
+    Only on a terminal: in the log of a batch job it would be litter.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def step(done: int, total: int, description: str) -> None:
+            bar.update(task, completed=done, total=total or None, description=description.replace("_", " "))
+
+        yield step
