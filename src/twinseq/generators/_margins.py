@@ -148,7 +148,7 @@ class Margins:
                 at_atom &= at_atom.sum(axis=0) > 1
                 lowest = np.where(at_atom.any(axis=0), atom, np.where(atom >= 0, 0.0, -np.inf))
             parts = [
-                np.maximum(_stratum_knots(y[rows], at_atom[rows], smooth, is_counts), lowest)
+                _stratum_knots(y[rows], at_atom[rows], smooth, None if is_counts else lowest)
                 for rows, smooth in zip(members, weights, strict=True)
             ]
             return parts, np.stack([at_atom[rows].mean(axis=0) for rows in members]), atom
@@ -194,8 +194,11 @@ class Margins:
         return cls(knots, state["atom_share"], state["atom"], state["sizes"])
 
 
-def _stratum_knots(y: Floats, at_atom: NDArray[np.bool_], smooth: Floats, is_counts: bool) -> Floats:
-    """Return the smoothed knots of one stratum, ``n_knots × n_genes``."""
+def _stratum_knots(y: Floats, at_atom: NDArray[np.bool_], smooth: Floats, lowest: Floats | None) -> Floats:
+    """Return the smoothed knots of one stratum, ``n_knots × n_genes``.
+
+    ``lowest`` bounds continuous values from below, gene by gene; ``None`` stands for counts.
+    """
     n = len(y)
     n_atom = at_atom.sum(axis=0)
     ordered = np.sort(y, axis=0)
@@ -213,11 +216,13 @@ def _stratum_knots(y: Floats, at_atom: NDArray[np.bool_], smooth: Floats, is_cou
     mean, spread = moments(ordered)
     smooth_mean, smooth_spread = moments(back @ knots)
     ratio = np.where(smooth_spread > 1e-9, spread / np.maximum(smooth_spread, 1e-9), 1.0)
-    if not is_counts:
-        ratio = np.where(count < 3, 1.0, ratio)  # two values of this mean and spread would be the training values
+    if lowest is not None:
+        # Two values of the same mean and spread would be the training values, and so would a lone one be.
+        ratio = np.where(count < 3, 1.0, ratio)
+        mean = np.where((count == 1) & (n_atom == n - 1) & (n > 1), (mean + lowest) / 2, mean)
     knots = np.asarray(mean + (knots - smooth_mean) * np.clip(ratio, 0.5, 2.0))
-    if not is_counts:
-        return knots
+    if lowest is not None:
+        return np.asarray(np.maximum(knots, (lowest + first[0]) / 2))
     target = np.where(live, np.exp2(ordered) - 1.0, 0).sum(axis=0)
     linear = np.maximum(np.exp2(knots) - 1.0, 0.0)
     reached = np.where(live, np.maximum(np.exp2(back @ knots) - 1.0, 0.0), 0).sum(axis=0)
