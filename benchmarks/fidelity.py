@@ -127,7 +127,7 @@ def main() -> None:
             "## Counts and correlations",
             "The cohort is split into halves by donor; a twin of one half is held against the other. Mean of 5 splits.",
             "Real data: the half that the twin was made from. KS: distance of distributions, 0 is best; C2ST: how well",
-            "boosted trees tell the twin from real data, 0.5 is best; `lfc_replication`: agreement of fold changes with",
+            "boosted trees tell the twin from real data, 0.5 is best; `lfc_replication`: fold changes' agreement with",
             "the unseen half, as a share of what the real half reaches.",
             "",
             *table(["cohort", "generator", *SHAPE], shape, "ll" + "r" * len(SHAPE)),
