@@ -70,7 +70,7 @@ def fit_deseq2(
         Indexed by gene: ``baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, dispersion``. A gene of zeros
         has a mean of zero and NaN elsewhere. ``attrs`` says how the fit went: ``size_factors``
         (``"ratio"``, or ``"poscounts"`` where no gene is free of zeros, a case in which PyDESeq2's default
-        turns to an iterative fit that often fails), ``dispersion_trend`` (``"parametric"`` or ``"mean"``),
+        turns to an iterative fit of the whole model), ``dispersion_trend`` (``"parametric"`` or ``"mean"``),
         ``n_refitted``, ``n_newton`` and ``n_not_converged``.
 
     Raises
