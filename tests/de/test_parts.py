@@ -6,11 +6,10 @@ import pytest
 from pydeseq2 import preprocessing, utils
 from scipy.optimize import minimize
 from scipy.stats import false_discovery_control
-from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
 from twinseq.de import newton, outliers
 from twinseq.de.design import GroupedDesign
-from twinseq.de.filtering import benjamini_hochberg, independent_filtering, lowess
+from twinseq.de.filtering import benjamini_hochberg, independent_filtering
 from twinseq.de.sizefactors import median_of_ratios
 from twinseq.de.trend import fit_trend
 
@@ -53,13 +52,6 @@ def test_benjamini_hochberg_matches_scipy(rng):
     tested = ~np.isnan(p)
     np.testing.assert_allclose(adjusted[tested], false_discovery_control(p[tested]))
     assert np.isnan(adjusted[~tested]).all()
-
-
-def test_lowess_matches_statsmodels(rng):
-    x = np.linspace(0.03, 0.95, 50)
-    y = 900 - 400 * (x - 0.3) ** 2 + rng.normal(0, 10, 50)
-    y[40] += 300
-    np.testing.assert_allclose(lowess(x, y, 0.2), statsmodels_lowess(y, x, frac=0.2, it=3)[:, 1], rtol=2e-4)
 
 
 def test_filtering_gains_power_when_low_means_are_null_and_leaves_few_rejections_alone(rng):
