@@ -1,6 +1,6 @@
 """Time and memory of differential expression: twinseq, PyDESeq2 with twinseq's backend, PyDESeq2 as it comes.
 
-    python benchmarks/de_speed.py [--data DIR]
+    python benchmarks/de_speed.py
 
 Every measurement is a fresh process: wall seconds of the analysis itself, after imports and reading, and the
 peak memory of the process with its workers (summed resident pages, sampled; Linux only). The kernels are
@@ -11,14 +11,9 @@ compiled beforehand; a separate line gives what that costs, once per installatio
 import argparse
 import json
 import os
-import platform
 import resource
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +25,8 @@ from pydeseq2.ds import DeseqStats
 
 from twinseq.de import NumbaInference, fit_deseq2
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "de_speed.md"
+from _common import DATA, machine, measured, publish, table, worker
+
 N_CPUS = 2
 ENGINES = {
     "twinseq": "`twinseq.de.fit_deseq2`",
@@ -89,98 +84,49 @@ def timed(
     return wall, cpu + workers.ru_utime + workers.ru_stime
 
 
-def resident_mib(pid: int) -> float:
-    """Proportional resident memory of a process and all its descendants, MiB."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    total, queue = 0.0, [pid]
-    while queue:
-        process = queue.pop()
-        queue += children.get(process, [])
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        total += sum(float(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-    return total
-
-
-def measure(name: str, engine: str, data: Path, **environment: str) -> tuple[float, float, float]:
+def measure(name: str, engine: str, **environment: str) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak MiB of one engine on one cohort, in a fresh process."""
-    command = [sys.executable, __file__, "--worker", name, engine, "--data", str(data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
-        peak = 0.0
-        finished = threading.Event()
-
-        def watch() -> None:
-            nonlocal peak
-            while not finished.wait(0.05):
-                peak = max(peak, resident_mib(process.pid))
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        output, _ = process.communicate()
-        finished.set()
-        watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{engine} on {name} failed")
-    wall, cpu = json.loads(output.splitlines()[-1])
+    (wall, cpu), peak = measured(worker(__file__, name, engine), **environment)
     return wall, cpu, peak
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = Path(os.environ.get("TWINSEQ_DATA", ROOT.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default, help="folder of the real cohorts")
     parser.add_argument("--worker", nargs=2, metavar=("COHORT", "ENGINE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         name, engine = arguments.worker
-        print(json.dumps(timed(engine, *load(name, arguments.data))))
+        print(json.dumps(timed(engine, *load(name, DATA))))
         return
 
     before = os.getloadavg()[0]
     cohorts = ["simulated"]
-    if (arguments.data / "tb-blood-44").is_dir():
+    if (DATA / "tb-blood-44").is_dir():
         cohorts.insert(0, "tb-blood-44")
     with tempfile.TemporaryDirectory() as empty:
-        cold, _, _ = measure(cohorts[0], "twinseq", arguments.data, NUMBA_CACHE_DIR=empty)
+        cold, _, _ = measure(cohorts[0], "twinseq", NUMBA_CACHE_DIR=empty)
     for engine in ("twinseq", "backend"):
-        measure(cohorts[0], engine, arguments.data)
+        measure(cohorts[0], engine)
 
     rows = []
     for name in cohorts:
-        counts, _, _ = load(name, arguments.data)
+        counts, _, _ = load(name, DATA)
         shape = f"{name}, {counts.shape[0]} × {counts.shape[1]:,}"
-        runs = {engine: measure(name, engine, arguments.data) for engine in ENGINES}
+        runs = {engine: measure(name, engine) for engine in ENGINES}
         slowest = runs["default"][0]
         for engine, (seconds, cpu, peak) in runs.items():
             rows.append(
-                f"| {shape} | {ENGINES[engine]} | {seconds:.2f} | {cpu:.1f} | {slowest / seconds:.0f}× | {peak:,.0f} |"
+                [shape, ENGINES[engine], f"{seconds:.2f}", f"{cpu:.1f}", f"{slowest / seconds:.0f}×", f"{peak:,.0f}"]
             )
         if name in R_SECONDS:
-            rows.append(f"| {shape} | R DESeq2 1.38.3, one thread, as recorded | {R_SECONDS[name]} | | | |")
+            rows.append([shape, "R DESeq2 1.38.3, one thread, as recorded", R_SECONDS[name], "", "", ""])
 
-    packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "numba", "scipy", "pandas", "pydeseq2"))
-    text = "\n".join(
+    publish(
+        "de_speed",
         [
             "# Differential expression: time and memory",
             "",
-            f"{processor()}, {os.cpu_count()} cores, {platform.system()}, "
-            f"Python {platform.python_version()}; {packages}.",
+            machine("twinseq", "numpy", "numba", "scipy", "pandas", "pydeseq2"),
             "Counts to adjusted p-values with default settings (outliers replaced, filter on); each run in a",
             "process of its own, after imports and reading. Memory is the peak of the process with its workers,",
             "imports and data included. The very first run compiles the kernels, once per installation:",
@@ -188,15 +134,13 @@ def main() -> None:
             f"Other work on the machine (load average before and after): {before:.1f}, {os.getloadavg()[0]:.1f}; the",
             "processor seconds depend on it least. Written by `benchmarks/de_speed.py`.",
             "",
-            "| cohort (samples × genes) | program | wall, s | processor, s | faster than PyDESeq2 | peak MiB |",
-            "|---|---|---:|---:|---:|---:|",
-            *rows,
-            "",
-        ]
+            *table(
+                ["cohort (samples × genes)", "program", "wall, s", "processor, s", "faster than PyDESeq2", "peak MiB"],
+                rows,
+                "llrrrr",
+            ),
+        ],
     )
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(text)
-    print(text)
 
 
 if __name__ == "__main__":
