@@ -58,7 +58,7 @@ def audit(
     reference
         Further real data, disjoint from both, which plays the twin where the ceiling needs a third real set.
     metrics
-        Names of the metrics to run; all by default.
+        Names of the metrics to run; all by default. With a choice of metrics no tables are made.
     seed
         Seed of every random choice.
     jobs

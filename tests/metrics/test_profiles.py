@@ -6,8 +6,7 @@ from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
 from twinseq.metrics import Comparison, NotComputableError, Profiles
-from twinseq.metrics._comparison import distances
-from twinseq.metrics._profiles import principal_axes, row_digests, spearman, upper_triangle
+from twinseq.metrics._profiles import distances, principal_axes, row_digests, spearman, upper_triangle
 
 
 def test_spearman_is_that_of_scipy(rng):
@@ -42,6 +41,21 @@ def test_distances_are_exact_and_copies_lie_at_zero(rng):
     naive = np.array([[np.sqrt(((x - y) ** 2).sum()) for y in b] for x in a])
     np.testing.assert_allclose(distances(a, b), naive, rtol=1e-8)
     assert distances(a, b)[3, 0] == 0.0
+
+
+def test_isolation_is_the_distance_to_the_nearest_other(comparison: Comparison):
+    among = distances(comparison.train.log, comparison.train.log)
+    np.fill_diagonal(among, np.inf)
+    np.testing.assert_allclose(comparison.train.isolation, among.min(axis=1))
+    assert np.isinf(comparison.train.subset(np.array([0])).isolation[0])
+
+
+def test_a_draw_of_rows_is_sorted_whole_and_repeatable(comparison: Comparison):
+    rows = comparison.train.drawn(7)
+    assert len(set(rows)) == 7
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(rows, comparison.train.drawn(7))
+    np.testing.assert_array_equal(comparison.train.drawn(1000), np.arange(comparison.train.n_samples))
 
 
 def test_digests_are_equal_for_equal_rows_only():

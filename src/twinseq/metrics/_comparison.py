@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._profiles import Profiles
+from ._profiles import Profiles, distances
 from ._registry import Metric, NotComputableError
 from ._space import Space
 
@@ -86,18 +86,26 @@ class Comparison:
 
     @cached_property
     def twin_to_train(self) -> Floats:
-        """Euclidean distances, ``n_twin × n_train``."""
-        return distances(self.twin.points, self.train.points)
+        """Euclidean distances from (at most 2,000 of) the twin to all training samples, ``n_twin × n_train``."""
+        return distances(self.twin.points, self.train.log)
 
     @cached_property
     def twin_to_holdout(self) -> Floats:
-        """Euclidean distances, ``n_twin × n_holdout``."""
-        return distances(self.twin.points, self.holdout.points)
+        """Euclidean distances from (at most 2,000 of) the twin to all hold-out samples, ``n_twin × n_holdout``."""
+        return distances(self.twin.points, self.holdout.log)
 
     @cached_property
-    def train_to_train(self) -> Floats:
-        """Euclidean distances, ``n_train × n_train``."""
-        return distances(self.train.points, self.train.points)
+    def two_nearest(self) -> Floats:
+        """Distances of twin samples to their nearest and second nearest training sample, ``n_twin × 2``.
+
+        Raises
+        ------
+        NotComputableError
+            There are fewer than two training samples.
+        """
+        if self.train.n_samples < 2:
+            raise NotComputableError("needs at least two training samples")
+        return np.partition(self.twin_to_train, 1, axis=1)[:, :2]
 
     # Differential expression
 
@@ -171,18 +179,3 @@ class Comparison:
         if metric.against in ("holdout", "both"):
             _ = self.holdout
         return tuple(self.field(path) for path in metric.fields)
-
-
-def distances(a: Floats, b: Floats) -> Floats:
-    """Return Euclidean distances of the rows of ``a`` from those of ``b``; equal rows are at exactly 0.
-
-    The inner-product form is fast but leaves rounding of about 1e-6 where rows are equal, which would hide
-    copies; such small entries are computed again directly.
-    """
-    norm_a, norm_b = (a**2).sum(axis=1), (b**2).sum(axis=1)
-    squared = norm_a[:, None] + norm_b[None, :] - 2 * (a @ b.T)
-    scale = norm_a[:, None] + norm_b[None, :]
-    for row, column in np.argwhere(squared <= 1e-9 * scale):
-        squared[row, column] = ((a[row] - b[column]) ** 2).sum()
-    out: Floats = np.sqrt(np.maximum(squared, 0.0))
-    return out

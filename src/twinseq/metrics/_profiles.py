@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 MAX_POINTS = 2000
+BLOCK = 1024
 
 
 class Profiles:
@@ -68,19 +69,25 @@ class Profiles:
     @cached_property
     def points(self) -> Floats:
         """`log` of at most `MAX_POINTS` samples drawn at random, for figures that need every pair of samples."""
-        chosen: Floats = self.log[self._drawn]
+        chosen: Floats = self.log[self.drawn(MAX_POINTS)]
         return chosen
 
-    @cached_property
-    def point_labels(self) -> NDArray[np.str_]:
-        """Class of each of `points`."""
-        return self.labels[self._drawn]
+    def drawn(self, most: int) -> NDArray[np.intp]:
+        """Return the rows of all samples, or of ``most`` of them drawn at random, always the same ones."""
+        if self.n_samples <= most:
+            return np.arange(self.n_samples)
+        return np.sort(self.space.rng(0).choice(self.n_samples, most, replace=False))
 
     @cached_property
-    def _drawn(self) -> NDArray[np.intp] | slice:
-        if self.n_samples <= MAX_POINTS:
-            return slice(None)
-        return np.sort(self.space.rng(0).choice(self.n_samples, MAX_POINTS, replace=False))
+    def isolation(self) -> Floats:
+        """Distance of each sample to the nearest other one on the log scale; infinite where it is alone."""
+        nearest = np.full(self.n_samples, np.inf)
+        for start in range(0, self.n_samples, BLOCK):
+            block = distances(self.log[start : start + BLOCK], self.log)
+            rows = np.arange(len(block))
+            block[rows, start + rows] = np.inf
+            nearest[start : start + BLOCK] = block.min(axis=1)
+        return nearest
 
     @cached_property
     def panel(self) -> Floats:
@@ -281,3 +288,18 @@ def row_digests(values: NDArray[Any]) -> NDArray[np.bytes_]:
     """Return a 128-bit digest of each row."""
     rows = np.ascontiguousarray(values)
     return np.array([hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest().encode() for row in rows])
+
+
+def distances(a: Floats, b: Floats) -> Floats:
+    """Return Euclidean distances of the rows of ``a`` from those of ``b``; equal rows are at exactly 0.
+
+    The inner-product form is fast but leaves rounding of about 1e-6 where rows are equal, which would hide
+    copies; such small entries are computed again directly.
+    """
+    norm_a, norm_b = (a**2).sum(axis=1), (b**2).sum(axis=1)
+    squared = norm_a[:, None] + norm_b[None, :] - 2 * (a @ b.T)
+    scale = norm_a[:, None] + norm_b[None, :]
+    for row, column in np.argwhere(squared <= 1e-9 * scale):
+        squared[row, column] = ((a[row] - b[column]) ** 2).sum()
+    out: Floats = np.sqrt(np.maximum(squared, 0.0))
+    return out

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._comparison import distances
+from twinseq.metrics._profiles import distances
 from twinseq.metrics.privacy.closer_to_train import closer_to_train_share, closer_to_train_z
 
 
@@ -26,8 +26,8 @@ def test_worked_by_hand(rng):
 
 
 def test_null_a_second_draw_is_within_chance(rng):
-    shares, scores = zip(*[both(draw(rng, 40), draw(rng, 40), draw(rng, 40), rng) for _ in range(12)], strict=True)
-    assert np.mean(shares) == pytest.approx(0.5, abs=0.06)
+    shares, scores = zip(*[both(draw(rng, 40), draw(rng, 40), draw(rng, 40), rng) for _ in range(40)], strict=True)
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.08)
     assert np.abs(scores).max() < 3.5
     assert abs(np.mean(scores)) < 1.2
 

@@ -11,13 +11,13 @@ from .._registry import NotComputableError, register
 from .nearest import NO_EVIDENCE, SUBSETS, equal_subsets
 
 Floats = NDArray[np.floating[Any]]
-NULL_DRAWS = 200
+NULL_DRAWS = 100
 
 _SHARED: dict[str, Any] = {
     "group": "privacy",
     "direction": "target",
     "reference": "Platzer & Reutterer 2021, Frontiers in Big Data 4:679939",
-    "fields": ("twin_to_train", "twin_to_holdout", "train.point_labels", "holdout.point_labels", "rng"),
+    "fields": ("twin_to_train", "twin_to_holdout", "train.labels", "holdout.labels", "rng"),
     "against": "both",
     "floor": "bootstrap",
     "unit": "samples",

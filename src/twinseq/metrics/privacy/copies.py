@@ -49,27 +49,26 @@ def exact_copies(twin: NDArray[Any], train: NDArray[Any]) -> float:
     reading=f"0: none. A near copy is at less than half the way to that sample's nearest neighbour. {NO_EVIDENCE}",
     formula="share of S with d(s, t) < ½ min_{t′≠t} d(t, t′) for the nearest t of T",
     bounds=(0.0, 1.0),
-    fields=("twin_to_train", "train_to_train"),
+    fields=("twin_to_train", "train.isolation"),
     **_SHARED,
 )
-def near_copies(twin_to_train: Floats, train_to_train: Floats) -> float:
+def near_copies(twin_to_train: Floats, isolation: Floats) -> float:
     """Return the share of twin samples closer to a training sample than half way to that one's neighbour.
 
     Parameters
     ----------
-    twin_to_train, train_to_train
-        Distances, ``n_twin × n_train`` and ``n_train × n_train``.
+    twin_to_train
+        Distances, ``n_twin × n_train``.
+    isolation
+        Distance of each training sample to the nearest other one.
 
     Raises
     ------
     NotComputableError
         There are fewer than two training samples.
     """
-    if len(train_to_train) < 2:
+    if len(isolation) < 2:
         raise NotComputableError("needs at least two training samples")
-    others = train_to_train.copy()
-    np.fill_diagonal(others, np.inf)
-    nearest = twin_to_train.argmin(axis=1)
-    limit = others.min(axis=1)[nearest] / 2
     closest = twin_to_train.min(axis=1)
+    limit = isolation[twin_to_train.argmin(axis=1)] / 2
     return float(((closest < limit) | (closest == 0)).mean())

@@ -29,20 +29,20 @@ _SHARED: dict[str, Any] = {"group": "privacy", "floor": "bootstrap", "unit": "sa
     ideal=None,
     bounds=(0.0, np.inf),
     reference="Zhao et al. 2021, ACML (CTAB-GAN)",
-    fields=("twin_to_train",),
+    fields=("two_nearest",),
     against="train",
     resampling="apart",
     **_SHARED,
 )
-def dcr_median(twin_to_train: Floats) -> float:
+def dcr_median(two_nearest: Floats) -> float:
     """Return the median distance to the closest training record.
 
     Parameters
     ----------
-    twin_to_train
-        Distances, ``n_twin × n_train``.
+    two_nearest
+        Distances of each twin sample to its nearest and second nearest training sample, ``n_twin × 2``.
     """
-    return float(np.median(twin_to_train.min(axis=1)))
+    return float(np.median(two_nearest[:, 0]))
 
 
 @register(
@@ -54,29 +54,18 @@ def dcr_median(twin_to_train: Floats) -> float:
     ideal=None,
     bounds=(0.0, 1.0),
     reference="Zhao et al. 2021, ACML (CTAB-GAN)",
-    fields=("twin_to_train",),
+    fields=("two_nearest",),
     against="train",
     resampling="apart",
     **_SHARED,
 )
-def nndr_p5(twin_to_train: Floats) -> float:
-    """Return the 5th percentile of the nearest-neighbour distance ratio.
+def nndr_p5(two_nearest: Floats) -> float:
+    """Return the 5th percentile of the nearest-neighbour distance ratio; see `dcr_median`.
 
-    Parameters
-    ----------
-    twin_to_train
-        Distances, ``n_twin × n_train``.
-
-    Raises
-    ------
-    NotComputableError
-        There are fewer than two training samples.
+    A copy of a sample that occurs twice in training has both distances at 0. It is a copy all the same.
     """
-    if twin_to_train.shape[1] < 2:
-        raise NotComputableError("needs at least two training samples")
-    nearest = np.partition(twin_to_train, 1, axis=1)
-    # A copy of a sample that occurs twice in training has both distances at 0, and is a copy all the same.
-    return float(np.percentile(nearest[:, 0] / np.where(nearest[:, 1] > 0, nearest[:, 1], 1.0), 5))
+    first, second = two_nearest.T
+    return float(np.percentile(first / np.where(second > 0, second, 1.0), 5))
 
 
 @register(
@@ -88,7 +77,7 @@ def nndr_p5(twin_to_train: Floats) -> float:
     ideal=1.0,
     bounds=(0.0, np.inf),
     reference="Nanda & Saha 2026, bioRxiv 10.64898/2026.05.22.726357",
-    fields=("twin_to_train", "twin_to_holdout", "train.point_labels", "holdout.point_labels", "rng"),
+    fields=("twin_to_train", "twin_to_holdout", "train.labels", "holdout.labels", "rng"),
     against="both",
     **_SHARED,
 )

@@ -32,6 +32,8 @@ GRIDS: dict[str, dict[str, list[float]]] = {
     "trees": {"learning_rate": [0.1, 0.3]},
 }
 TUNING_FOLDS = 3
+# More samples than this teach these classifiers little more, and single cells come by the thousand.
+MOST = 1000
 
 
 def unfitted(model: str) -> ClassifierMixin:
@@ -39,7 +41,7 @@ def unfitted(model: str) -> ClassifierMixin:
     if model == "logistic":
         return make_pipeline(
             StandardScaler(),
-            LogisticRegression(solver="saga", l1_ratio=0.5, C=0.1, max_iter=1000, tol=1e-3, random_state=0),
+            LogisticRegression(solver="saga", l1_ratio=0.5, C=0.1, max_iter=200, tol=1e-3, random_state=0),
         )
     return HistGradientBoostingClassifier(
         max_iter=50, max_leaf_nodes=8, min_samples_leaf=5, early_stopping=False, random_state=0
@@ -69,11 +71,10 @@ class Scores(Mapping[str, Floats]):
     def __getitem__(self, key: str) -> Floats:
         """Return probabilities, ``n_samples × n_classes``, classes in the order of `classes`."""
         panel, model = key.split("_")
-        genes = self._source.space.panels[panel]
         fitted = fit(self._source, panel, model, tuned(self._tuning, panel, model))
         out = np.zeros((self._target.n_samples, len(self.classes)))
         places = [self.classes.index(name) for name in fitted.classes_.tolist()]
-        out[:, places] = fitted.predict_proba(self._target.log[:, genes])
+        out[:, places] = fitted.predict_proba(_genes(self._target, panel))
         return out
 
     def __iter__(self) -> Iterator[str]:
@@ -99,7 +100,8 @@ def tuned(train: Profiles, panel: str, model: str) -> dict[str, Any]:
     """Return the hyper-parameters that do best in cross-validation on the training data."""
     key = ("tuned", panel, model)
     if key not in train.classifiers:
-        _, sizes = np.unique(train.labels, return_counts=True)
+        rows = train.drawn(MOST)
+        _, sizes = np.unique(train.labels[rows], return_counts=True)
         folds = min(TUNING_FOLDS, int(sizes.min()))
         if folds < 2:
             train.classifiers[key] = {}
@@ -113,7 +115,7 @@ def tuned(train: Profiles, panel: str, model: str) -> dict[str, Any]:
                 error_score="raise",
             )
             with _quiet():
-                search.fit(train.log[:, train.space.panels[panel]], train.labels)
+                search.fit(_genes(train, panel)[rows], train.labels[rows])
             train.classifiers[key] = search.best_params_
     chosen: dict[str, Any] = train.classifiers[key]
     return chosen
@@ -131,10 +133,16 @@ def fit(source: Profiles, panel: str, model: str, params: dict[str, Any]) -> Cla
     if key not in source.classifiers:
         if len(np.unique(source.labels)) < 2:
             raise NotComputableError("there is only one class to learn from")
+        rows = source.drawn(MOST)
         with _quiet():
-            fitted = unfitted(model).set_params(**params).fit(source.log[:, source.space.panels[panel]], source.labels)
+            fitted = unfitted(model).set_params(**params).fit(_genes(source, panel)[rows], source.labels[rows])
         source.classifiers[key] = fitted
     return source.classifiers[key]
+
+
+def _genes(profiles: Profiles, panel: str) -> Floats:
+    chosen: Floats = profiles.log[:, profiles.space.panels[panel]]
+    return chosen
 
 
 @contextmanager
