@@ -1,0 +1,84 @@
+"""`twinseq split`, `twinseq list`, and what holds for every command."""
+
+import pytest
+
+import twinseq as ts
+
+PARTS = ["train", "holdout", "reference"]
+
+
+@pytest.mark.parametrize("source", ["c.h5ad", "c.csv", "c.csv.gz", "c.tsv", "c.parquet", "c.mtx"])
+def test_parts_are_disjoint_and_in_the_format_of_the_cohort(twinseq, files, tmp_path, cohort, source):
+    ended = twinseq("split", files / source, "--label", "condition", "--donor", "donor", "-o", tmp_path, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    suffix = ".h5ad" if source.endswith("mtx") else source.removeprefix("c")
+    assert [ended.json[name]["file"] for name in PARTS] == [str(tmp_path / f"{name}{suffix}") for name in PARTS]
+    parts = [ts.read(tmp_path / f"{name}{suffix}", label="condition", donor="donor") for name in PARTS]
+    assert [part.n_samples for part in parts] == [ended.json[name]["samples"] for name in PARTS] == [24, 8, 8]
+    assert sorted(name for part in parts for name in part.adata.obs_names) == sorted(cohort.adata.obs_names)
+    assert ended.json["train"]["classes"] == {"case": 12, "control": 12}
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes"),
+    [
+        (["--fractions", "0.5", "0.5"], [20, 20]),
+        (["--fractions", "0.5", "0.25", "0.25"], [20, 10, 10]),
+        (["--fractions", "0.5 0.25 0.25"], [20, 10, 10]),
+        (["--fractions=.5,.25,.25"], [20, 10, 10]),
+        (["--fractions", "0.5", ".3", "2e-1"], [20, 12, 8]),
+        ([], [24, 8, 8]),
+    ],
+)
+def test_fractions_need_no_quotes(twinseq, files, tmp_path, words, sizes):
+    ended = twinseq("split", files / "c.h5ad", *words, "-o", tmp_path, "--json")
+    assert [part["samples"] for part in ended.json.values()] == sizes
+
+
+def test_the_table_of_parts(twinseq, files, tmp_path):
+    ended = twinseq("split", files / "c.h5ad", "--fractions", 0.75, 0.25, "-o", tmp_path / "parts")
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert lines[:3] == [
+        ["part", "samples", "donors", "case", "control"],
+        ["train", "30", "30", "15", "15"],
+        ["holdout", "10", "10", "5", "5"],
+    ]
+    assert twinseq("split", files / "c.h5ad", "-o", tmp_path / "parts", "-q").out == ""
+
+
+def test_same_seed_same_parts(twinseq, files, tmp_path):
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        twinseq("split", files / "c.csv", "--label", "condition", "-o", tmp_path / folder, "--seed", seed)
+    a, b, c = ((tmp_path / folder / "train.samples.csv").read_bytes() for folder in "abc")
+    assert a == b != c
+
+
+def test_lists(twinseq):
+    for what, names in (
+        ("generators", ts.generators.names()),
+        ("metrics", ts.metrics.names()),
+        ("datasets", ts.datasets.names()),
+    ):
+        ended = twinseq("list", what)
+        assert (ended.code, ended.err) == (0, "")
+        assert all(name in ended.out for name in names)
+        assert [row["name"] for row in twinseq("list", what, "--json").json] == list(names)
+
+
+def test_the_list_of_generators_says_what_can_be_set(twinseq):
+    rows = {row["name"]: row for row in twinseq("list", "generators", "--json").json}
+    assert rows["copula"]["presets"] == ["faithful"]
+    assert rows["copula"]["settings"]["smoothing"] == 0.7
+    assert "smoothing=0.7" in twinseq("list", "generators").out
+
+
+@pytest.mark.parametrize("command", ["generate", "split", "audit", "demo", "list"])
+def test_help_is_whole(twinseq, command):
+    assert f"Usage: twinseq {command}" in twinseq(command, "-h").out
+    line = next(line for line in twinseq("-h").out.splitlines() if line.strip().startswith(command))
+    assert line.endswith(".")
+    assert not line.endswith("...")
+
+
+def test_version(twinseq):
+    assert twinseq("--version").out == f"twinseq {ts.__version__}\n"
