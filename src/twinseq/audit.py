@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from . import generators
 from . import metrics as registry
 from .cohort import Cohort, shorten
-from .errors import TwinseqError
+from .errors import CohortError, TwinseqError
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
 from .metrics import tables as aggregates
 from .metrics._ceilings import Ceiling, ceilings
@@ -29,6 +29,8 @@ from .results import AuditReport, MetricResult, Omitted
 
 Progress = Callable[[int, int, str], None]
 PACKAGES = ("twinseq", "numpy", "scipy", "pandas", "anndata", "scikit-learn", "statsmodels", "numba", "pydeseq2")
+OTHER_SCALE = 10.0
+"""How many times larger on average than the training data continuous values must be to be on another scale."""
 
 
 def audit(
@@ -83,6 +85,7 @@ def audit(
     sides = {"train": train, "twin": twin, "holdout": holdout, "reference": reference}
     given = {name: cohort for name, cohort in sides.items() if cohort is not None}
     check_matching(given)
+    _check_scale(given)
     ordered = {name: in_order(cohort, train) for name, cohort in given.items()}
     check_disjoint(ordered)
 
@@ -90,6 +93,26 @@ def audit(
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
         return _measure(ordered, chosen, seed, jobs, steps, with_tables=metrics is None)
+
+
+def _check_scale(sides: dict[str, Cohort]) -> None:
+    """Refuse continuous values held against others of a wholly different size, such as counts against logarithms.
+
+    Raises
+    ------
+    CohortError
+        The mean absolute value of one side is more than ten times that of the training data, or less than a tenth.
+    """
+    if sides["train"].kind == "counts":
+        return
+    sizes = {name: float(abs(cohort.adata.X).mean()) for name, cohort in sides.items()}
+    for name, cohort in sides.items():
+        small, large = sorted((sizes[name], sizes["train"]))
+        if large > OTHER_SCALE * small:
+            raise CohortError(
+                f"{cohort.source}: its values average {sizes[name]:.3g} in size, those of the training data "
+                f"{sizes['train']:.3g}. Bring both to the same scale: both VST, both log-CPM, or both raw counts."
+            )
 
 
 def _measure(

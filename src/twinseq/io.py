@@ -268,9 +268,11 @@ def check_target(path: str | Path) -> list[Path]:
 
 
 def same_format(name: str, like: Path) -> str:
-    """Return the file ``name`` in the format of ``like``; a 10x folder gives ``.h5ad``."""
-    suffix = "" if like.is_dir() else table_suffix(like)
-    return f"{name}{suffix or '.h5ad'}{'.gz' if suffix and is_gzipped(like) else ''}"
+    """Return the file ``name`` in the format of the table ``like``; anything else gives ``.h5ad``."""
+    suffix = table_suffix(like)
+    if like.is_dir() or suffix not in TABLES:
+        return f"{name}.h5ad"
+    return f"{name}{suffix}{'.gz' if is_gzipped(like) else ''}"
 
 
 def write(cohort: Cohort, path: str | Path) -> list[Path]:
