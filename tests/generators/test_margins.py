@@ -15,6 +15,7 @@ from twinseq.generators._margins import (
     interpolation_matrix,
     round_keeping_totals,
     smoothing_matrix,
+    whole_counts,
 )
 from twinseq.transforms import size_factors
 
@@ -202,6 +203,21 @@ def test_rounding_keeps_totals(values):
     assert (np.abs(rounded - values) < 1 + 1e-6).all()
     assert (np.abs(rounded.sum(axis=0) - values.sum(axis=0)) <= 0.5 + 1e-5).all()
     np.testing.assert_array_equal(round_keeping_totals(rounded.astype(float)), rounded)
+
+
+@given(tables)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_whole_counts_keep_zeros_and_totals(values):
+    whole = whole_counts(values)
+    np.testing.assert_array_equal(whole > 0, values > 0)
+    least = (values > 0).sum(axis=0)
+    total = np.maximum(values.sum(axis=0), least)
+    assert (np.abs(whole.sum(axis=0) - total) <= 0.5 + 1e-5 + 1e-6 * total).all()
+
+
+def test_single_counts_of_shallow_samples_stay():
+    values = np.array([[0.3], [0.4], [0.0], [5.3]])
+    np.testing.assert_array_equal(whole_counts(values), [[1], [1], [0], [4]])
 
 
 def test_threads_and_storage_change_nothing(counts):

@@ -244,6 +244,19 @@ def round_keeping_totals(values: Floats) -> NDArray[np.int64]:
     return result
 
 
+def whole_counts(values: Floats) -> NDArray[np.int64]:
+    """Round ``n × n_genes`` values such that totals are kept and whatever is above zero stays so.
+
+    Rounding alone would turn single counts, drawn for a shallow sample, into zeros. They become 1, and what
+    that adds is taken from the gene's larger counts in proportion to what these have above 1.
+    """
+    seen = values > 0
+    above = np.where(seen, np.maximum(values - 1.0, 0.0), 0.0)
+    room = values.sum(axis=0) - seen.sum(axis=0)
+    scale = np.clip(room / np.maximum(above.sum(axis=0), 1e-12), 0.0, 1.0)
+    return round_keeping_totals(seen + above * scale)
+
+
 def stratum_rows(strata: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Yield each stratum that occurs, with its rows."""
     for stratum in np.unique(strata):

@@ -33,7 +33,7 @@ from ._factors import (
     trait_effects,
     within_stratum_scores,
 )
-from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, round_keeping_totals, stratum_rows, under
+from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, stratum_rows, under, whole_counts
 from ._quality import Library, LibraryModel, detection_shifts, zero_mask
 from ._registry import register
 
@@ -151,7 +151,7 @@ class Copula(Generator):
                 if sizes is None:
                     values[rows, genes] = drawn
                 else:
-                    values[rows, genes] = round_keeping_totals((np.exp2(drawn) - 1.0) * sizes[rows, None])
+                    values[rows, genes] = whole_counts((np.exp2(drawn) - 1.0) * sizes[rows, None])
 
         run(one, zip(blocks, rng.spawn(len(blocks)), strict=True), jobs)
         return values, known
