@@ -191,11 +191,13 @@ def progress(quiet: bool) -> Iterator[Step]:
 
     Only on a terminal: in the log of a batch job it would be litter.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TimeElapsedColumn())
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), text, BarColumn(bar_width=24), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("", total=None, visible=False)
 
         def step(done: int, total: int, description: str) -> None:
-            bar.update(task, completed=done, total=total or None, description=description.replace("_", " "))
+            words = description.replace("_", " ")
+            bar.update(task, completed=done, total=total or None, description=words, visible=True)
 
         yield step
