@@ -47,7 +47,7 @@ SHAPE = (
     "c2st_auc_trees",
     "lfc_replication",
 )
-UTILITY = ("tstr_auc_top100_logistic", "tstr_auc_top500_logistic", "tstr_auc_mad_logistic", "tstr_auc_top500_trees")
+UTILITY = ("tstr_auc_top100_logistic", "tstr_auc_top500_logistic", "tstr_auc_mad_logistic", "tstr_auc_top100_trees")
 
 
 def cohorts() -> Iterator[tuple[str, ts.Cohort]]:
