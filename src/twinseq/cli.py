@@ -61,11 +61,11 @@ INTERRUPTED = 130
 # Click keeps the lines of a paragraph that starts with a backspace as they are.
 GENERATE_EXAMPLES = """\b
 twinseq generate cohort.h5ad --label condition -o twin.h5ad
-twinseq generate counts.csv.gz --obs samples.csv --label condition -o twin.csv.gz"""
+twinseq generate counts.csv --obs samples.csv --label condition -o twin.csv"""
 SPLIT_EXAMPLES = """\b
 twinseq split cohort.h5ad --label condition --fractions 0.6 0.2 0.2 -o parts"""
 AUDIT_EXAMPLES = """\b
-twinseq audit parts/train.h5ad twin.h5ad --holdout parts/holdout.h5ad -o report"""
+twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad -o report"""
 
 
 def print_version(wanted: bool) -> None:
@@ -151,7 +151,8 @@ def generate(
     if as_json:
         terminal.print_json(result)
     elif not quiet:
-        say(f"{twin.n_samples:,} samples × {twin.n_genes:,} genes by {model.info.title} in {result['seconds']} s")
+        samples = "1 sample" if twin.n_samples == 1 else f"{twin.n_samples:,} samples"
+        say(f"{samples} × {twin.n_genes:,} genes by {model.info.title} in {result['seconds']} s")
         for path in written:
             say(f"  {path}")
         if empty:
@@ -230,7 +231,7 @@ def audit(
         Path | None, typer.Option("--holdout", metavar="FILE", help="Real samples that the generator never saw.")
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", metavar="FILE", help="Further real samples, in neither of both.")
+        Path | None, typer.Option("--reference", metavar="FILE", help="Further real samples, in none of the others.")
     ] = None,
     obs: OBS = None,
     label: LABEL = None,

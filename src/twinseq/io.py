@@ -224,11 +224,13 @@ def _check_names(names: pd.Index[Any], path: Path) -> None:
 
 def samples_beside(path: Path) -> Path:
     """Return where the sample table of ``path`` is looked for: ``twin.csv.gz`` → ``twin.samples.csv``."""
+    if path.name in ("", ".."):  # a folder given from within, as "."
+        path = path.resolve()
     name = path.name
     for suffix in (".gz", *TABLES, ".mtx"):
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
-    return path.with_name(f"{name}.samples.csv")
+    return path.parent / f"{name}.samples.csv"
 
 
 def check_writable_format(path: str | Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -84,7 +85,7 @@ def _line(console: Console, text: str, style: str, styled: int | None = None) ->
 
 def print_json(value: Any) -> None:
     """Print JSON, and nothing but JSON, to standard output."""
-    out.print(json.dumps(value, indent=1, allow_nan=False), markup=False, soft_wrap=True)
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()) -> None:

@@ -86,6 +86,13 @@ def test_missing_and_empty_files(refused, tmp_path, command):
     refused(command, tmp_path / "letter.h5ad", *twin, "-o", output, words=("letter.h5ad: not a readable .h5ad",))
 
 
+def test_no_name_at_all(refused, table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused("generate", "", "-o", "t.csv", words=("no matrix.mtx",))
+    refused("generate", table(), "--label", "", "-o", "t.csv", words=("no column ''",))
+    refused("generate", table(), "-o", "", words=("cannot tell the format",))
+
+
 def test_missing_sample_table(refused, table, tmp_path):
     path = table()
     refused("generate", path, "--obs", tmp_path / "no.csv", "-o", tmp_path / "t.csv", words=("no.csv: no such file",))

@@ -108,6 +108,21 @@ def test_json_is_all_of_the_output(twinseq, files, tmp_path):
     assert ended.err == ""
 
 
+def test_names_in_json_are_as_they_are(twinseq, cohort, tmp_path):
+    adata = cohort.adata.copy()
+    adata.obs = adata.obs.rename(columns={"note": ":smile: [red]β\n"})
+    ts.write(cohort.with_adata(adata), tmp_path / "c.h5ad")
+    ended = twinseq("generate", tmp_path / "c.h5ad", "-o", tmp_path / "t.h5ad", "--json")
+    assert ended.json["empty_columns"] == ["donor", "crp", ":smile: [red]β\n"]
+
+
+def test_a_10x_folder_is_read_from_within(twinseq, files, tmp_path, monkeypatch):
+    monkeypatch.chdir(files / "c.mtx")
+    ended = twinseq("generate", ".", "--label", "condition", "-o", tmp_path / "t.h5ad")
+    assert (ended.code, ended.err) == (0, "")
+    assert set(ts.read(tmp_path / "t.h5ad").labels()) == {"case", "control"}
+
+
 def test_generators_that_copy_warn_on_standard_error(twinseq, files, tmp_path):
     for words in ([], ["--json"]):
         ended = twinseq("generate", files / "c.h5ad", "-o", tmp_path / "t.h5ad", "-g", "bootstrap", *words)

@@ -74,7 +74,9 @@ def test_the_list_of_generators_says_what_can_be_set(twinseq):
 
 @pytest.mark.parametrize("command", ["generate", "split", "audit", "demo", "list"])
 def test_help_is_whole(twinseq, command):
-    assert f"Usage: twinseq {command}" in twinseq(command, "-h").out
+    text = twinseq(command, "-h").out
+    assert f"Usage: twinseq {command}" in text
+    assert max(map(len, text.splitlines())) <= 80
     line = next(line for line in twinseq("-h").out.splitlines() if line.strip().startswith(command))
     assert line.endswith(".")
     assert not line.endswith("...")
