@@ -2,7 +2,9 @@
 
 Depth and quality move thousands of weakly expressed genes together, each of them too discrete to show it in its own
 scores. So the two are drawn as traits of the sample in their own right, jointly with its covariates; and where genes
-have zeros to give out, samples that should detect few genes are first in line.
+have zeros to give out, samples that should detect few genes are first in line. Among the samples that do detect a
+gene, normalised counts of a sparse gene fall with depth (one count is little in a deep sample and much in a shallow
+one) although its detection rises: that order is kept apart.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ._margins import LatentProfiles, Margins, stratum_rows, under
+from ..parallel import run
+from ._margins import LatentProfiles, Margins, gene_blocks, stratum_rows, under
 
 Floats = NDArray[np.floating[Any]]
 RAKING_STEPS = 8
@@ -156,6 +159,43 @@ def zero_mask(shifted: Floats, n_zero: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Mark the ``n_zero`` lowest values of each column."""
     place = np.argsort(np.argsort(shifted, axis=0, kind="stable"), axis=0, kind="stable")
     return np.asarray(place < n_zero)
+
+
+def depth_association(
+    profiles: LatentProfiles, strata: NDArray[np.intp], depth: Floats, jobs: int = 1
+) -> NDArray[np.float32]:
+    """Return the correlation of each gene with ``depth`` over the samples that detect it, within strata (``G``)."""
+
+    def one(genes: slice) -> Floats:
+        y = profiles.block(genes)
+        joint, own, other = np.zeros((3, y.shape[1]))
+        for _, rows in stratum_rows(strata):
+            live = y[rows] > 0
+            value, along = _centred(y[rows], live), _centred(depth[rows, None], live)
+            joint += (value * along).sum(axis=0)
+            own += (value**2).sum(axis=0)
+            other += (along**2).sum(axis=0)
+        scale = np.sqrt(own * other)
+        return np.asarray(joint / np.where(scale > 1e-9, scale, np.inf))
+
+    found = run(one, gene_blocks(profiles.x.shape[1]), jobs)
+    return np.concatenate(found).astype(np.float32)
+
+
+def order_with_depth(latent: Floats, live: NDArray[np.bool_], depth: Floats, association: Floats) -> Floats:
+    """Return latent values that, where a gene is ``live``, correlate with ``depth`` by ``association`` (per gene)."""
+    along = _centred(depth[:, None], live)
+    along /= np.sqrt(np.maximum((along**2).mean(axis=0), 1e-12))
+    value = _centred(latent, live)
+    rest = value - along * (value * along).mean(axis=0)
+    rest /= np.sqrt(np.maximum((rest**2).mean(axis=0), 1e-12))
+    return np.asarray(rest * np.sqrt(np.maximum(1.0 - association**2, 0.0)) + along * association)
+
+
+def _centred(values: Floats, live: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return values minus their mean over the ``live`` entries of each column, and 0 elsewhere."""
+    kept = np.where(live, values, 0.0)
+    return np.where(live, kept - kept.sum(axis=0) / np.maximum(live.sum(axis=0), 1), 0.0)
 
 
 def _as_scores(zeros: Floats, n_genes: int) -> NDArray[np.float64]:

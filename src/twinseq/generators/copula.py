@@ -34,7 +34,7 @@ from ._factors import (
     within_stratum_scores,
 )
 from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, stratum_rows, under, whole_counts
-from ._quality import Library, LibraryModel, detection_shifts, zero_mask
+from ._quality import Library, LibraryModel, depth_association, detection_shifts, order_with_depth, zero_mask
 from ._registry import register
 
 MAX_FACTORS = 50
@@ -99,6 +99,9 @@ class Copula(Generator):
         self.margins_ = Margins.fit(profiles, strata, n_strata, self.smoothing, jobs)
         encoded = self.covariates_.encode(cohort.obs, strata)
         self.library_, traits = LibraryModel.fit(profiles, strata, n_strata, encoded, self.smoothing)
+        self.depth_ = np.zeros(cohort.n_genes, dtype=np.float32)
+        if profiles.factors is not None:
+            self.depth_ = depth_association(profiles, strata, traits[:, 0], jobs)
         scores, resolution = within_stratum_scores(profiles, strata, jobs)
         effects, left = trait_effects(scores, traits, resolution)
         freedom = max(cohort.n_samples - n_strata - traits.shape[1], 1)
@@ -147,7 +150,7 @@ class Copula(Generator):
             genes, noise = work
             latent = latents(genes, noise)
             for stratum, rows in stratum_rows(strata):
-                drawn = self._draw(stratum, latent[rows], shifts[rows], genes)
+                drawn = self._draw(stratum, latent[rows], shifts[rows], traits[rows], genes)
                 if sizes is None:
                     values[rows, genes] = drawn
                 else:
@@ -188,7 +191,12 @@ class Copula(Generator):
         return np.asarray(counted, dtype=np.intp)
 
     def _draw(
-        self, stratum: int, latent: NDArray[np.float32], shifts: NDArray[np.float64], genes: slice
+        self,
+        stratum: int,
+        latent: NDArray[np.float32],
+        shifts: NDArray[np.float64],
+        traits: NDArray[np.float32],
+        genes: slice,
     ) -> NDArray[np.float64]:
         """Turn latent normals of one stratum into values on the latent scale of the margins."""
         if not self.balanced:
@@ -198,7 +206,8 @@ class Copula(Generator):
             n_atoms = self._n_atoms(stratum, len(latent), genes)
             open_ = np.flatnonzero((n_atoms > 0) & (n_atoms < len(latent)))
             first = zero_mask(latent[:, open_] + shifts[:, None], n_atoms[open_])
-            latent[:, open_] = np.where(first, -np.inf, latent[:, open_])
+            rest = order_with_depth(latent[:, open_], ~first, traits[:, 0], self.depth_[genes][open_])
+            latent[:, open_] = np.where(first, -np.inf, rest)
         drawn = np.empty_like(ordered)
         np.put_along_axis(drawn, np.argsort(latent, axis=0, kind="stable"), ordered, axis=0)
         return drawn
@@ -206,6 +215,7 @@ class Copula(Generator):
     def _state(self) -> dict[str, NDArray[Any]]:
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         state |= {"effects": self.effects_, "loadings": self.loadings_, "residual": self.residual_}
+        state["depth"] = self.depth_
         return {**state, **self.library_.state(), **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -213,3 +223,4 @@ class Copula(Generator):
         self.library_ = LibraryModel.restore(state)
         self.covariates_ = CovariateModel.restore(state)
         self.effects_, self.loadings_, self.residual_ = state["effects"], state["loadings"], state["residual"]
+        self.depth_ = state["depth"]
