@@ -32,12 +32,9 @@ def test_the_public_names():
 @pytest.mark.parametrize(
     "lines",
     [
-        "import twinseq as ts",
         "from twinseq.audit import audit; import twinseq as ts; assert ts.audit is audit",
-        "import twinseq.audit; import twinseq as ts",
         "import twinseq as ts; ts.audit; from twinseq.audit import audit; assert ts.audit is audit",
         "import twinseq as ts; from twinseq import audit; import twinseq.audit; assert ts.audit is audit",
-        "from twinseq import *; import twinseq as ts; assert ts.audit is audit",
         "import twinseq.cli; import twinseq.io; import twinseq as ts; assert ts.read is twinseq.io.read",
     ],
 )

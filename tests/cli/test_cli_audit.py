@@ -160,14 +160,17 @@ def test_json_and_quiet(twinseq, made):
 
 
 @pytest.mark.slow
-def test_figures_do_not_depend_on_format_or_workers(twinseq, made):
-    ts.write(hospital_cohort(seed=1), made / "holdout.h5ad")
-    ts.write(hospital_cohort(seed=1), made / "holdout.csv")
+def test_figures_do_not_depend_on_format_or_workers(twinseq, tmp_path):
+    train, holdout = (hospital_cohort(seed=seed, n=10, n_genes=100) for seed in (0, 1))
+    twin = ts.generators.create("copula").fit(train).sample(seed=1)
     roles = ["--label", "condition", "--donor", "donor", "--covariate", "sex", "--covariate", "age"]
     figures = []
     for suffix, jobs in ((".h5ad", 1), (".csv", 2)):
-        train, twin, holdout = (made / f"{name}{suffix}" for name in ("train", "twin", "holdout"))
-        ended = twinseq("audit", train, twin, "--holdout", holdout, *roles, "--jobs", jobs, "-o", made / "r", "--json")
+        paths = [tmp_path / f"{name}{suffix}" for name in ("train", "twin", "holdout")]
+        for cohort, path in zip((train, twin, holdout), paths, strict=True):
+            ts.write(cohort, path)
+        words = (*paths[:2], "--holdout", paths[2], *roles, "--jobs", jobs, "-o", tmp_path / "r", "--json")
+        ended = twinseq("audit", *words)
         figures.append({metric["name"]: (metric["value"], metric["ci"]) for metric in ended.json["metrics"]})
     assert len(figures[0]) > 40
     assert figures[0] == figures[1]
@@ -176,7 +179,7 @@ def test_figures_do_not_depend_on_format_or_workers(twinseq, made):
 @pytest.mark.slow
 def test_the_demo_needs_no_data(twinseq, tmp_path, monkeypatch):
     simulate = ts.datasets.simulate_cohort
-    monkeypatch.setattr(ts.datasets, "simulate_cohort", lambda seed: simulate(20, 20, 300, seed=seed))
+    monkeypatch.setattr(ts.datasets, "simulate_cohort", lambda seed: simulate(10, 10, 100, seed=seed))
     ended = twinseq("demo", "-o", tmp_path / "demo")
     assert (ended.code, ended.err) == (0, "")
     assert "Verdict: not judged: no attacks run" in ended.out

@@ -41,7 +41,7 @@ CLASSES = {"case": "<b>case</b>, 1", "control": "con[red]trol\nβ"}
 
 
 def hostile_cohort(seed: int) -> Cohort:
-    cohort = hospital_cohort(seed=seed, n=12, n_genes=120)
+    cohort = hospital_cohort(seed=seed, n=8, n_genes=80)
     adata = cohort.adata.copy()
     adata.var_names = [*HOSTILE, *adata.var_names[len(HOSTILE) :]]
     obs = adata.obs.rename(columns={"condition": LABEL, "sex": COVARIATE, "note": "=1+1"})
