@@ -47,6 +47,7 @@ SHAPE = (
     "c2st_auc_trees",
     "lfc_replication",
 )
+NEARNESS = ("dcr_p5_ratio", "closer_to_train_share", "authenticity")
 UTILITY = ("tstr_auc_top100_logistic", "tstr_auc_top500_logistic", "tstr_auc_mad_logistic", "tstr_auc_top100_trees")
 
 
@@ -84,7 +85,8 @@ def rows_for(
     draws: int = 1,
 ) -> list[list[str]]:
     """One row for each generator, and one for real data in the twin's place."""
-    rows, audits = [], []
+    rows: list[list[str]] = []
+    audits: list[Any] = []
     for key in GENERATORS:
         start = time.perf_counter()
         audits = [
@@ -102,11 +104,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one draw, split and fold of each only")
     quick = parser.parse_args().quick
-    de, shape, utility = [], [], []
+    de, shape, near, utility = [], [], [], []
     for name, cohort in cohorts():
         de += rows_for(name, DE, [(cohort, None)], draws=1 if quick else 3)
         halves = [cohort.split((0.5, 0.5), seed=seed) for seed in range(1 if quick else 5)]
-        shape += rows_for(name, SHAPE, halves)
+        both = rows_for(name, SHAPE + NEARNESS, halves)
+        shape += [row[: 2 + len(SHAPE)] for row in both]
+        near += [row[:2] + row[2 + len(SHAPE) :] for row in both]
         if cohort.n_samples >= 100:
             utility += rows_for(name, UTILITY, list(cohort.folds(5, seed=0))[: 1 if quick else 5])
     publish(
@@ -131,6 +135,14 @@ def main() -> None:
             "the unseen half, as a share of what the real half reaches.",
             "",
             *table(["cohort", "generator", *SHAPE], shape, "ll" + "r" * len(SHAPE)),
+            "",
+            "## Nearness to the training data",
+            "On the same halves. `dcr_p5_ratio`: 5th percentile of distances from twin samples to the training half",
+            "over that to the unseen half, 1 is clean; `closer_to_train_share`: share of twin samples nearer to the",
+            "training half, 0.5 is clean; `authenticity`: share of twin samples that do not hug one training sample.",
+            "Descriptive: passing is no evidence of safety, and `faithful` does not pass.",
+            "",
+            *table(["cohort", "generator", *NEARNESS], near, "ll" + "r" * len(NEARNESS)),
             "",
             "## Classifiers",
             "AUC (macro, one against rest) on unseen patients of a classifier trained on the twin; mean of five",

@@ -55,7 +55,8 @@ class Copula(Generator):
     Parameters
     ----------
     factors
-        Number of latent factors; ``None``: half the degrees of freedom within strata, at most 50.
+        Number of latent factors; ``None``: a quarter of the degrees of freedom within strata, at most 50; more
+        keep hardly more co-expression and bring twins nearer to the span of the training samples.
     balanced
         Spread the draws of each gene evenly over its distribution in each stratum, and make the drawn factors exactly
         uncorrelated, so that sampling noise blurs neither differential nor co-expression. ``False``: ordinary draws.
@@ -105,7 +106,7 @@ class Copula(Generator):
         scores, resolution = within_stratum_scores(profiles, strata, jobs)
         effects, left = trait_effects(scores, traits, resolution)
         freedom = max(cohort.n_samples - n_strata - traits.shape[1], 1)
-        k = min(freedom // 2, MAX_FACTORS) if self.factors is None else min(self.factors, freedom - 1)
+        k = min(freedom // 4, MAX_FACTORS) if self.factors is None else min(self.factors, freedom - 1)
         k = min(k, cohort.n_genes)
         loadings = class_loadings(left, codes, k, freedom, self.pooling, int(rng.integers(2**31)))
         self.effects_, self.loadings_, self.residual_ = share_variance(loadings, effects, self.library_.covariance)
