@@ -1,6 +1,6 @@
 """What a twin keeps: pure functions on arrays, a registry that explains them, and one comparison that feeds them."""
 
-from . import biology, covariates, fidelity, privacy, utility
+from . import biology, covariates, fidelity, paper, privacy, utility
 from ._comparison import Comparison
 from ._profiles import Profiles
 from ._registry import GROUPS, Metric, NotComputableError, get, names, register
@@ -18,6 +18,7 @@ __all__ = [
     "fidelity",
     "get",
     "names",
+    "paper",
     "privacy",
     "register",
     "utility",

@@ -13,7 +13,10 @@ from ._registry import Metric, NotComputableError
 from ._space import Space
 
 if TYPE_CHECKING:
+    from ._survival import Survival
     from .biology.contrasts import Agreement, Replication
+    from .biology.modules import Preservation
+    from .utility.attribution import Attribution
     from .utility.models import Scores
 
 Floats = NDArray[np.float64]
@@ -107,6 +110,25 @@ class Comparison:
             raise NotComputableError("needs at least two training samples")
         return np.partition(self.twin_to_train, 1, axis=1)[:, :2]
 
+    # The community benchmark
+
+    @cached_property
+    def train_to_train(self) -> Floats:
+        """Euclidean distances among (at most 2,000) training samples."""
+        return distances(self.train.points, self.train.points)
+
+    @cached_property
+    def train_to_twin(self) -> Floats:
+        """Euclidean distances from (at most 2,000) training samples to as many of the twin's."""
+        return distances(self.train.points, self.twin.points)
+
+    @cached_property
+    def paper_edges(self) -> Floats:
+        """Co-expression edges of training data and twin above each cut, over 2,000 genes."""
+        from .paper.coexpression import edge_counts
+
+        return edge_counts(self.train.variable, self.twin.variable)
+
     # Differential expression
 
     @cached_property
@@ -123,7 +145,40 @@ class Comparison:
 
         return Replication.of(self.holdout.contrasts, self.twin.contrasts, self.train.contrasts)
 
+    # Co-expression
+
+    @cached_property
+    def modules(self) -> Preservation:
+        """What became in the twin of the modules of the training data."""
+        from .biology.modules import Preservation
+
+        return Preservation.of(self.space.modules, self.train, self.twin, self.space.rng(5))
+
+    # Survival
+
+    @cached_property
+    def survival(self) -> Survival:
+        """Times and events of all sides, and what models make of them."""
+        from ._survival import Survival
+
+        return Survival(self)
+
     # Classifiers
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Which genes a classifier relies on, trained on real data and trained on the twin."""
+        from .utility.attribution import Attribution
+
+        return Attribution.of(self.train, self.twin)
+
+    @cached_property
+    def augmented(self) -> Scores:
+        """Class probabilities of the hold-out, trained on training data and twin together."""
+        from .utility.augmentation import joined
+        from .utility.models import Scores
+
+        return Scores(joined(self.train, self.twin), self.holdout, self.train)
 
     @cached_property
     def tstr(self) -> Scores:
@@ -176,6 +231,8 @@ class Comparison:
                 raise NotComputableError("no covariate was stated")
             if not len(self.twin.covariates.columns):
                 raise NotComputableError("the twin has none of the stated covariates")
+        if "survival" in metric.needs and self.space.survival is None:
+            raise NotComputableError("needs the columns of time and event: name them with --time and --event")
         if metric.against in ("holdout", "both"):
             _ = self.holdout
         return tuple(self.field(path) for path in metric.fields)

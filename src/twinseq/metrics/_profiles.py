@@ -18,6 +18,7 @@ from ._registry import NotComputableError
 if TYPE_CHECKING:
     from ._space import Space
     from .biology.contrasts import Contrasts
+    from .paper.classifiers import OneVsRest
 
 Floats = NDArray[np.float64]
 MAX_POINTS = 2000
@@ -177,6 +178,31 @@ class Profiles:
     # Correlation
 
     @cached_property
+    def residuals(self) -> NDArray[np.float32]:
+        """`variable` without class means, columns of length 1 (0 for genes without variation)."""
+        from .biology.coexpression import within_class
+
+        return within_class(self.variable, self.labels)
+
+    @cached_property
+    def coexpression(self) -> NDArray[np.float32]:
+        """Pearson correlation of `residuals`; single precision, since 2,000 × 2,000 stand beside each other."""
+        return self.residuals.T @ self.residuals
+
+    @cached_property
+    def coexpression_pairs(self) -> NDArray[np.float32]:
+        """Upper triangle of `coexpression`."""
+        rows, columns = np.triu_indices(len(self.coexpression), k=1)
+        return self.coexpression[rows, columns]
+
+    @cached_property
+    def connectivity(self) -> Floats:
+        """How strongly each gene is tied to the others in `coexpression`."""
+        from .biology.coexpression import connectivity
+
+        return connectivity(self.coexpression)
+
+    @cached_property
     def gene_correlation(self) -> Floats:
         """Spearman correlation of the genes of the panel, 500 × 500."""
         return spearman(self.panel)
@@ -206,6 +232,20 @@ class Profiles:
     def digests(self) -> NDArray[np.bytes_]:
         """A fingerprint of each profile, equal for equal profiles."""
         return row_digests(self.values)
+
+    @cached_property
+    def rank_sum(self) -> dict[str, NDArray[np.int8]]:
+        """Calls of one-sided rank-sum tests of every ordered pair of classes, by shift."""
+        from .paper.rank_sum import rank_sum_calls
+
+        return rank_sum_calls(self.log, self.labels, self.space.classes, self.space.jobs)
+
+    @cached_property
+    def paper_classifier(self) -> OneVsRest:
+        """The community benchmark's classifier of the labels, fitted to these profiles."""
+        from .paper.classifiers import OneVsRest
+
+        return OneVsRest.fit(self.log, self.labels)
 
     @property
     def contrasts(self) -> Contrasts:

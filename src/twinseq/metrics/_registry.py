@@ -13,7 +13,7 @@ Against = Literal["real", "train", "holdout", "both"]
 Resampling = Literal["none", "apart", "together"]
 Function = TypeVar("Function", bound=Callable[..., float])
 
-GROUPS = ("fidelity", "biology", "utility", "covariates", "privacy")
+GROUPS = ("fidelity", "biology", "utility", "covariates", "privacy", "paper")
 
 
 class NotComputableError(TwinseqError):
@@ -52,12 +52,12 @@ class Metric:
     floor
         The control that is bad for this metric (see `metrics._controls`).
     needs
-        What the data must have: ``"counts"``, ``"label"``, ``"covariates"``.
+        What the data must have: ``"counts"``, ``"label"``, ``"covariates"``, ``"survival"``.
     resampling
         How the interval resamples the rows of the arguments: not at all, each argument ``"apart"``
         (independent samples), or all ``"together"`` (one row is one gene or test sample everywhere).
     unit
-        What one row is: ``"samples"``, ``"genes"``, ``"test samples"``, ``"gene pairs"``.
+        What one row is: ``"samples"``, ``"genes"``, ``"test samples"``, ``"gene pairs"``, ``"modules"``.
     """
 
     name: str
