@@ -25,6 +25,7 @@ from .metrics._controls import CONTROLS, mean_profile, scrambled_genes, shuffled
 from .metrics._inputs import check_disjoint, check_matching, in_order
 from .metrics._registry import Against
 from .metrics._resample import bootstrap_interval
+from .metrics._survival import with_survival
 from .results import AuditReport, MetricResult, Omitted
 
 Progress = Callable[[int, int, str], None]
@@ -40,6 +41,7 @@ def audit(
     holdout: Cohort | None = None,
     reference: Cohort | None = None,
     metrics: Sequence[str] | None = None,
+    survival: tuple[str, str] | None = None,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -61,6 +63,9 @@ def audit(
         Further real data, disjoint from both, which plays the twin where the ceiling needs a third real set.
     metrics
         Names of the metrics to run; all by default. With a choice of metrics no tables are made.
+    survival
+        Columns of the time (to the event or to the end of follow-up) and of the event (0 or 1), for the survival
+        metrics. The twin must have both: state them as covariates when it is made.
     seed
         Seed of every random choice.
     jobs
@@ -79,12 +84,17 @@ def audit(
     CohortError
         Genes, kind or classes do not match, or real sets share donors or profiles.
     ConfigError
-        A metric of this name does not exist.
+        A metric of this name does not exist, or time and event are one column or have another role.
     """
     chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
+    if metrics is None and survival is None:
+        chosen = [metric for metric in chosen if "survival" not in metric.needs]
     sides = {"train": train, "twin": twin, "holdout": holdout, "reference": reference}
     given = {name: cohort for name, cohort in sides.items() if cohort is not None}
     check_matching(given)
+    if survival is not None:
+        given = with_survival(given, survival)
+        train = given["train"]
     _check_scale(given)
     ordered = {name: in_order(cohort, train) for name, cohort in given.items()}
     check_disjoint(ordered)
@@ -92,7 +102,7 @@ def audit(
     steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
-        return _measure(ordered, chosen, seed, jobs, steps, with_tables=metrics is None)
+        return _measure(ordered, chosen, survival, seed, jobs, steps, with_tables=metrics is None)
 
 
 def _check_scale(sides: dict[str, Cohort]) -> None:
@@ -116,11 +126,18 @@ def _check_scale(sides: dict[str, Cohort]) -> None:
 
 
 def _measure(
-    ordered: dict[str, Cohort], chosen: list[Metric], seed: int, jobs: int, steps: _Steps, *, with_tables: bool
+    ordered: dict[str, Cohort],
+    chosen: list[Metric],
+    survival: tuple[str, str] | None,
+    seed: int,
+    jobs: int,
+    steps: _Steps,
+    *,
+    with_tables: bool,
 ) -> AuditReport:
     """Run metrics, ceilings, floors and tables on cohorts that have been checked and put in order."""
     steps.start("prepare")
-    space = Space(ordered["train"], seed, jobs)
+    space = Space(ordered["train"], seed, jobs, survival)
     profiles = {name: Profiles.of(cohort, space) for name, cohort in ordered.items() if name != "train"}
     main = Comparison(space, space.train, profiles["twin"], profiles.get("holdout"))
     tops = ceilings(
@@ -306,6 +323,7 @@ def _tables(main: Comparison, train: Cohort, steps: _Steps) -> tuple[dict[str, p
             (need == "counts" and main.space.kind != "counts")
             or (need == "label" and not (main.space.has_label and main.has_holdout))
             or (need == "covariates" and not main.space.covariates)
+            or (need == "survival" and main.space.survival is None)
         )
     }
     if main.space.has_label:
@@ -362,6 +380,8 @@ def _provenance(
         "ceilings": {name: top.source for name, top in tops.items()},
         "controls": dict(CONTROLS),
     }
+    if main.space.survival is not None:
+        out["survival"] = dict(zip(("time", "event"), map(shorten, main.space.survival), strict=True))
     if len(main.space.classes) > 1:
         design = main.space.design
         terms = [*design.numeric, *design.categorical, str(given["train"].label)]

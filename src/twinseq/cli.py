@@ -22,6 +22,7 @@ from .options import (
     CELL_TYPE,
     COVARIATE,
     DONOR,
+    EVENT,
     JOBS,
     JSON,
     KIND,
@@ -31,11 +32,13 @@ from .options import (
     QUIET,
     REAL,
     SEED,
+    TIME,
     KindOption,
     Listed,
     join_fractions,
     parse_fractions,
     parse_settings,
+    parse_survival,
 )
 from .terminal import progress, say, warn
 
@@ -237,6 +240,8 @@ def audit(
     label: LABEL = None,
     donor: DONOR = None,
     covariate: COVARIATE = None,
+    time_column: TIME = None,
+    event_column: EVENT = None,
     kind: KIND = None,
     paired: PAIRED = None,
     seed: SEED = 0,
@@ -253,6 +258,7 @@ def audit(
     from .files import check_apart, check_folder
     from .io import read
 
+    survival = parse_survival(time_column, event_column)
     check_folder(output)
     check_apart([output], [path for path in (real, twin, holdout, reference) if path is not None])
 
@@ -267,7 +273,7 @@ def audit(
             if path is not None:
                 files[name] = path
                 unseen[name] = read(path, donor=train.donor, paired=train.paired, min_per_class=1, **roles)
-        report = run_audit(train, drawn, **unseen, seed=seed, jobs=threads(jobs), progress=step)
+        report = run_audit(train, drawn, **unseen, survival=survival, seed=seed, jobs=threads(jobs), progress=step)
         step(1, 1, "writing the report")
         report = described(report, files)
         report.save(output)

@@ -49,6 +49,13 @@ COVARIATE = Annotated[
     list[str] | None,
     typer.Option("--covariate", metavar="COLUMN", help="Further column to keep (batch, sex, age); may be repeated."),
 ]
+TIME = Annotated[
+    str | None,
+    typer.Option("--time", metavar="COLUMN", help="Column with the time to the event or the end of follow-up."),
+]
+EVENT = Annotated[
+    str | None, typer.Option("--event", metavar="COLUMN", help="Column with 1 where the event was seen, 0 where not.")
+]
 KIND = Annotated[
     KindOption | None, typer.Option("--kind", help="Raw counts, or continuous values (VST, log-CPM). [counts]")
 ]
@@ -80,6 +87,21 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             settings[key] = value
     return settings
+
+
+def parse_survival(time: str | None, event: str | None) -> tuple[str, str] | None:
+    """Return the columns of time and event, or ``None`` where neither is stated.
+
+    Raises
+    ------
+    ConfigError
+        Only one of them is.
+    """
+    if time is None and event is None:
+        return None
+    if time is None or event is None:
+        raise ConfigError("--time and --event go together: state both columns or neither.")
+    return time, event
 
 
 def parse_fractions(text: str) -> tuple[float, ...]:

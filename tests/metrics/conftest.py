@@ -1,5 +1,6 @@
 """Cohorts small enough to measure in a second: training data, unseen donors of the same population, a twin."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,19 @@ from twinseq.datasets import simulate_cohort
 from twinseq.metrics import Comparison, Profiles, Space
 
 SIZE = {"n_cases": 18, "n_controls": 22, "n_genes": 900, "missing_rate": 0.0}
+
+
+SURVIVAL = ("months", "died")
+
+
+def followed(cohort: Cohort, seed: int) -> Cohort:
+    """Follow everybody for some time; cases and those in whom the first module is high die sooner."""
+    rng = np.random.default_rng(seed)
+    risk = cohort.adata.uns["truth"]["samples"]["MODULE_01"].to_numpy() + (cohort.labels() == "case")
+    death, leaving = rng.exponential(24 * np.exp(-0.8 * risk)), rng.uniform(6, 60, len(risk))
+    cohort.adata.obs["months"] = np.minimum(death, leaving)
+    cohort.adata.obs["died"] = (death <= leaving).astype(int)
+    return dataclasses.replace(cohort, covariates=(*cohort.covariates, *SURVIVAL))
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +48,14 @@ def second_draw() -> Cohort:
 def comparison(train: Cohort, holdout: Cohort, second_draw: Cohort) -> Comparison:
     space = Space(train)
     return Comparison(space, space.train, Profiles.of(second_draw, space), Profiles.of(holdout, space))
+
+
+@pytest.fixture(scope="session")
+def follow_up(train: Cohort, holdout: Cohort, second_draw: Cohort) -> Comparison:
+    """The same with times and events."""
+    sides = [followed(cohort, seed) for seed, cohort in enumerate((train, second_draw, holdout))]
+    space = Space(sides[0], survival=SURVIVAL)
+    return Comparison(space, space.train, *(Profiles.of(cohort, space) for cohort in sides[1:]))
 
 
 @pytest.fixture(scope="session", autouse=True)

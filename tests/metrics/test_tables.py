@@ -8,7 +8,7 @@ from twinseq.cohort import Cohort
 from twinseq.metrics import Comparison, NotComputableError, Space, tables
 
 
-def test_columns_are_as_documented(comparison: Comparison, train: Cohort):
+def test_columns_are_as_documented(comparison: Comparison, follow_up: Comparison, train: Cohort):
     expected = {
         "mean_variance": ["source", "log10_mean", "log10_variance", "n_genes"],
         "library_size": ["source", "label", "x", "density"],
@@ -19,10 +19,14 @@ def test_columns_are_as_documented(comparison: Comparison, train: Cohort):
         "eigenvalues": ["source", "component", "share"],
         "roc": ["train_on", "panel", "model", "fpr", "tpr"],
         "covariates": ["covariate", "level_or_bin", "real_share", "twin_share"],
+        "edge_correlations": ["source", "r_real", "r_other", "n_pairs"],
+        "modules": ["source", "module", "n_genes", "density_real", "density", "zsummary"],
+        "survival": ["source", "label", "time", "survival"],
     }
     assert set(expected) == set(tables.TABLES)
     for name, columns in expected.items():
-        table = tables.TABLES[name][1](comparison)
+        need, make = tables.TABLES[name]
+        table = make(follow_up if need == "survival" else comparison)
         assert list(table.columns) == columns, name
         assert table.notna().all(axis=None), name
     genes = tables.de_genes(comparison, train.genes)

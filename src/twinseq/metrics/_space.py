@@ -32,12 +32,15 @@ class Space:
         Seed of every random choice of the metrics.
     jobs
         Number of threads for differential expression.
+    survival
+        Columns of the time to the event or the end of follow-up, and of whether the event was seen.
     """
 
-    def __init__(self, cohort: Cohort, seed: int = 0, jobs: int = 1) -> None:
+    def __init__(self, cohort: Cohort, seed: int = 0, jobs: int = 1, survival: tuple[str, str] | None = None) -> None:
         self.kind = cohort.kind
         self.seed = seed
         self.jobs = jobs
+        self.survival = survival
         self.covariates = cohort.covariates
         self.has_label = cohort.label is not None
         self.classes: list[str] = sorted(set(cohort.labels().tolist()))
@@ -59,6 +62,13 @@ class Space:
             "top2000": by_variance[:2000],
             "mad": np.argsort(-spread, kind="stable")[:n_mad],
         }
+
+    @cached_property
+    def modules(self) -> list[NDArray[np.intp]]:
+        """Modules of co-expressed genes found in training, as places in the panel of 2,000 genes."""
+        from .biology.modules import find_modules
+
+        return find_modules(self.train.coexpression)
 
     @cached_property
     def trend(self) -> tuple[Floats, Floats]:

@@ -17,6 +17,8 @@ from ._profiles import Profiles
 from ._registry import NotComputableError
 from ._space import mean_variance_bins
 from .covariates.variation import as_text, is_number
+from .network_tables import edge_correlations, modules
+from .survival_tables import survival_curves
 
 SMALLEST_GROUP = 5
 GRID = 128
@@ -249,4 +251,7 @@ TABLES: dict[str, tuple[str, Callable[[Comparison], pd.DataFrame]]] = {
     "eigenvalues": ("", eigenvalues),
     "roc": ("label", roc),
     "covariates": ("covariates", covariates),
+    "edge_correlations": ("", edge_correlations),
+    "modules": ("", modules),
+    "survival": ("survival", survival_curves),
 }

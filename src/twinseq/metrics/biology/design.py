@@ -56,7 +56,9 @@ class Design:
         left_out: dict[str, str] = {}
         for name in map(str, train.covariates.columns):
             column = train.covariates[name]
-            if column.isna().any():
+            if name in (train.space.survival or ()):
+                left_out[name] = "is the outcome of the survival analysis"
+            elif column.isna().any():
                 left_out[name] = "has missing values"
             elif column.nunique() < 2:
                 left_out[name] = "is constant"

@@ -1,5 +1,5 @@
-"""How good a teacher of classifiers the twin is. One idea a file."""
+"""How good a teacher of classifiers and risk models the twin is. One idea a file."""
 
-from . import tstr
+from . import attribution, augmentation, calibration, survival, tstr
 
-__all__ = ["tstr"]
+__all__ = ["attribution", "augmentation", "calibration", "survival", "tstr"]
