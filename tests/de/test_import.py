@@ -16,7 +16,7 @@ def test_importing_the_package_loads_no_compiler():
 
 
 def test_public_names_load_on_demand_and_others_do_not():
-    assert set(dir(twinseq.de)) == {"NumbaInference", "fit_deseq2"}
+    assert set(dir(twinseq.de)) == {"NumbaInference", "fit_deseq2", "fit_model"}
     for name in dir(twinseq.de):
         assert callable(getattr(twinseq.de, name))
     with pytest.raises(AttributeError, match="fit_deseq3"):

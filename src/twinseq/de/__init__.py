@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .deseq2 import fit_deseq2
     from .inference import NumbaInference
+    from .model import fit_model
 
-__all__ = ["NumbaInference", "fit_deseq2"]
+__all__ = ["NumbaInference", "fit_deseq2", "fit_model"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
         from .deseq2 import fit_deseq2
 
         return fit_deseq2
+    if name == "fit_model":
+        from .model import fit_model
+
+        return fit_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -30,6 +30,11 @@ def independent_filtering(base_mean: Floats, p_values: Floats, alpha: float) -> 
     alpha
         Level at which rejections are counted.
     """
+    return benjamini_hochberg(np.where(base_mean >= filter_bound(base_mean, p_values, alpha), p_values, np.nan))
+
+
+def filter_bound(base_mean: Floats, p_values: Floats, alpha: float) -> float:
+    """Return the lower bound of the mean that independent filtering chooses; see `independent_filtering`."""
     lowest = float(np.mean(base_mean == 0))
     theta = np.linspace(lowest, 0.95 if lowest < 0.95 else 1.0, 50)
     bounds = np.quantile(base_mean, theta)
@@ -47,4 +52,4 @@ def independent_filtering(base_mean: Floats, p_values: Floats, alpha: float) -> 
         some = rejections > 0
         threshold = smooth.max() - np.sqrt(np.mean((rejections[some] - smooth[some]) ** 2))
         best = int(np.argmax(rejections > threshold))
-    return benjamini_hochberg(np.where(base_mean >= bounds[best], p_values, np.nan))
+    return float(bounds[best])

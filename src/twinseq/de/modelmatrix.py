@@ -5,7 +5,7 @@ parentheses or any script in them mean nothing.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -29,12 +29,40 @@ class ModelMatrix:
         Weights of the coefficients, ``n_coefficients``.
     tested, reference
         Samples of the two levels that are compared, ``n_samples`` each.
+    column
+        Name of the column of the contrast.
+    codes, levels
+        Level of each sample in that column, as a place in ``levels``.
+    coefficients
+        Coefficient that belongs to each level, −1 for the one that the intercept stands for.
     """
 
     matrix: Floats
     contrast: Floats
     tested: npt.NDArray[np.bool_]
     reference: npt.NDArray[np.bool_]
+    column: Hashable
+    codes: npt.NDArray[np.intp]
+    levels: "pd.Index[Any]"
+    coefficients: npt.NDArray[np.intp]
+
+    def between(self, tested: Hashable, reference: Hashable) -> "ModelMatrix":
+        """Return the same matrix with the contrast of two other levels of the same column.
+
+        Raises
+        ------
+        ConfigError
+            An unknown level.
+        CohortError
+            A level with fewer than two samples.
+        """
+        places = _positions(self.levels, self.column, tested, reference)
+        members = _members(self.codes, self.column, places, (tested, reference))
+        contrast = np.zeros(self.matrix.shape[1])
+        for place, weight in zip(places, (1.0, -1.0), strict=True):
+            if self.coefficients[place] >= 0:
+                contrast[self.coefficients[place]] = weight
+        return replace(self, contrast=contrast, tested=members[0], reference=members[1])
 
 
 def model_matrix(
@@ -73,9 +101,8 @@ def model_matrix(
         raise ConfigError(f"the contrast is on column {column!r}, which is not in the design {list(design)!r}")
 
     blocks = [np.ones((len(metadata), 1))]
-    weights = [np.zeros(1)]
     owners: list[Hashable] = ["the intercept"]
-    tested = reference = np.zeros(len(metadata), dtype=np.bool_)
+    factor: tuple[npt.NDArray[np.intp], pd.Index[Any], npt.NDArray[np.intp]] | None = None
     for name in design:
         if sum(label == name for label in metadata.columns) > 1:
             raise CohortError(f"metadata has more than one column called {name!r}; rename one")
@@ -86,32 +113,28 @@ def model_matrix(
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         if is_number and name != column:
             block = _standardised(values.to_numpy(dtype=np.float64), name)
-            weight = np.zeros(1)
         else:
             codes, levels = pd.factorize(values, sort=False)
             base = 0
             if name == column:
                 position = _positions(levels, name, tested_level, reference_level)
+                _members(codes, name, position, (tested_level, reference_level))
                 base = position[1]
-                tested, reference = codes == position[0], codes == position[1]
-                for level, members in ((tested_level, tested), (reference_level, reference)):
-                    if members.sum() < 2:
-                        raise CohortError(
-                            f"level {level!r} of column {name!r} has {int(members.sum())} sample; "
-                            "a contrast needs at least 2 samples on each side"
-                        )
             others = [k for k in range(len(levels)) if k != base]
             block = (codes[:, None] == np.array(others, dtype=np.int64)).astype(np.float64)
-            weight = np.zeros(len(others))
             if name == column:
-                weight[others.index(position[0])] = 1.0
+                coefficients = np.full(len(levels), -1, dtype=np.intp)
+                coefficients[others] = len(owners) + np.arange(len(others))
+                factor = codes, levels, coefficients
         blocks.append(block)
-        weights.append(weight)
         owners.extend([name] * block.shape[1])
 
     matrix = np.hstack(blocks)
     _check_rank(matrix, owners)
-    return ModelMatrix(matrix, np.concatenate(weights), tested, reference)
+    assert factor is not None, "the contrast's column is in the design"
+    nobody = np.zeros(len(metadata), dtype=np.bool_)
+    blank = ModelMatrix(matrix, np.zeros(matrix.shape[1]), nobody, nobody, column, *factor)
+    return blank.between(tested_level, reference_level)
 
 
 def _standardised(values: Floats, name: Hashable) -> Floats:
@@ -120,6 +143,20 @@ def _standardised(values: Floats, name: Hashable) -> Floats:
         raise CohortError(f"column {name!r} holds an infinite value")
     spread = values.std()
     return cast(Floats, ((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None])
+
+
+def _members(
+    codes: npt.NDArray[np.intp], name: Hashable, places: tuple[int, int], levels: tuple[Hashable, Hashable]
+) -> list[npt.NDArray[np.bool_]]:
+    """Return the samples of two levels, or say which has too few."""
+    members = [codes == place for place in places]
+    for level, chosen in zip(levels, members, strict=True):
+        if chosen.sum() < 2:
+            raise CohortError(
+                f"level {level!r} of column {name!r} has {int(chosen.sum())} sample; "
+                "a contrast needs at least 2 samples on each side"
+            )
+    return members
 
 
 def _positions(levels: "pd.Index[Any]", name: Hashable, tested: Hashable, reference: Hashable) -> tuple[int, int]:
