@@ -68,11 +68,45 @@ def hostile(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         "pca_groups": ["label"],
         "roc": ["panel", "model"],
         "covariates": ["covariate", "level_or_bin"],
+        "survival": ["label"],
     }.items():
         for column in columns:
             codes = pd.factorize(tables[name][column])[0]
             tables[name][column] = [HOSTILE[code % len(HOSTILE)] for code in codes]
     return tables
+
+
+def pair_table() -> pd.DataFrame:
+    middles = (np.arange(40) + 0.5) / 20 - 1
+    real, other = (grid.ravel() for grid in np.meshgrid(middles, middles))
+    parts = [
+        pd.DataFrame({"source": source, "r_real": real, "r_other": other})
+        .assign(n_pairs=(1e5 * np.exp(-(((real - other) / width) ** 2) - 8 * real**2)).astype(int))
+        .query("n_pairs > 0")
+        for source, width in (("twin", 0.15), ("holdout", 0.2))
+    ]
+    return pd.concat(parts)
+
+
+def module_table(rng: np.random.Generator) -> pd.DataFrame:
+    density = rng.uniform(0.3, 0.6, 12)
+    parts = [
+        pd.DataFrame({"source": source, "module": range(1, 13), "n_genes": range(70, 10, -5)}).assign(
+            density_real=density, density=share * density, zsummary=np.linspace(30, lowest, 12)
+        )
+        for source, share, lowest in (("twin", 0.9, 5), ("holdout", 0.97, 12))
+    ]
+    return pd.concat(parts)
+
+
+def survival_table() -> pd.DataFrame:
+    time = np.arange(0, 61, 5.0)
+    parts = [
+        pd.DataFrame({"source": source, "label": label, "time": time, "survival": np.exp(-time / scale)})
+        for label, slower in (("normal", 2.0), ("tumour", 1.0))
+        for source, scale in (("real", 30 * slower), ("holdout", 33 * slower), ("twin", 28 * slower))
+    ]
+    return pd.concat(parts)
 
 
 def make_tables(seed: int = 0, n_genes: int = 2000) -> dict[str, pd.DataFrame]:
@@ -134,6 +168,9 @@ def make_tables(seed: int = 0, n_genes: int = 2000) -> dict[str, pd.DataFrame]:
             ],
             columns=["covariate", "level_or_bin", "real_share", "twin_share"],
         ),
+        "edge_correlations": pair_table(),
+        "modules": module_table(rng),
+        "survival": survival_table(),
     }
 
 
@@ -148,6 +185,15 @@ METRICS = (
     MetricResult("lfc_slope", "biology", 0.98, "target", 1, (0.97, 0.99), "", 0.96, "hold-out", 0.0, "shuffled"),
     MetricResult(
         "tstr_auc_top500_logistic", "utility", 0.96, "higher", 1, (0.93, 0.98), "", 0.97, "real", 0.5, "shuffled"
+    ),
+    *(
+        MetricResult(name, "biology", value, "higher", 1, None, "", ceiling, "hold-out", floor, "independent")
+        for name, value, ceiling, floor in (
+            ("edge_recall_r03", 0.72, 0.75, 0.02),
+            ("edge_recall_r05", 0.61, 0.7, 0.0),
+            ("edge_precision_r03", 0.8, 0.74, 0.06),
+            ("edge_precision_r05", 0.78, 0.71, None),
+        )
     ),
     MetricResult("covariate_tv", "covariates", 0.02, "lower", 0, None, "", 0.06, "hold-out", 0.5, "uniform"),
     MetricResult("dcr_median", "privacy", 101.2, "higher", float("inf"), (99, 104), "", 95, "hold-out", 0, "bootstrap"),

@@ -59,7 +59,7 @@ def row(metric: MetricResult, *, holdout: bool = False) -> Row:
     """Return the row of one metric; ``holdout`` says whether there were donors that the generator never saw."""
     words = about(metric.name)
     # Agreement with donors that the generator never saw cannot come from memory.
-    unseen = words.against == "holdout" or (words.against == "real" and holdout)
+    unseen = words.against in ("holdout", "both") or (words.against == "real" and holdout)
     parts = [f"twin {number(metric.value)}"]
     if metric.ceiling is not None:
         parts.append(f"real against real {number(metric.ceiling)}")

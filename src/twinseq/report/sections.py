@@ -10,6 +10,7 @@ import pandas as pd
 from ..results import AuditReport
 from .figures._figure import Figure
 from .figures._genes import contrasts
+from .figures.coexpression import edge_correlations, edges, modules
 from .figures.covariates import covariate_shares
 from .figures.curves import detected_genes, library_sizes
 from .figures.fold_changes import fold_changes
@@ -17,6 +18,7 @@ from .figures.mean_variance import mean_variance
 from .figures.pca import pca
 from .figures.roc import roc
 from .figures.spectrum import spectrum
+from .figures.survival import survival_curves
 from .figures.volcano import volcano
 from .rows import Row, rows
 from .text import shown
@@ -76,7 +78,7 @@ class Section:
 
 TITLES = {
     "fidelity": "Fidelity",
-    "biology": "Biology: differential expression",
+    "biology": "Biology",
     "utility": "Utility: training on the twin",
     "covariates": "Covariates",
     "privacy": "Privacy: descriptive distances",
@@ -89,6 +91,7 @@ LEADS = {
     "biology": (
         "Would an analyst who has only the twin come to the same findings? Differential expression is tested in the "
         "real data and in the twin with the same design, and the results are compared gene by gene.",
+        "Co-expression is correlation within classes, so that genes are not tied for differing between them alike.",
     ),
     "utility": (
         "Is a classifier that has only seen the twin as good, on real donors it has never met, as one trained on the "
@@ -114,11 +117,13 @@ HEADLINES = {
     ),
     "biology": (
         "de_recall", "de_precision", "de_sign_agreement", "lfc_pearson", "lfc_slope", "padj_pearson",
-        "lfc_replication", "de_replication", "null_fpr",
+        "lfc_replication", "de_replication", "null_fpr", "edge_recall_r03", "edge_precision_r03", "hub_overlap",
+        "modules_preserved", "module_density_ratio", "cox_log_hr_pearson", "km_distance",
     ),
     "utility": (
         "tstr_auc_top100_logistic", "tstr_auc_top500_logistic", "tstr_auc_mad_logistic", "tstr_auc_top500_trees",
-        "tstr_ratio_auc", "tstr_f1",
+        "tstr_ratio_auc", "tstr_f1", "tstr_brier", "attribution_r", "augmentation_auc_logistic",
+        "survival_concordance",
     ),
 }  # fmt: skip
 
@@ -138,6 +143,13 @@ def _pca(report: AuditReport) -> Figure | None:
     return pca(*(report.tables.get(f"pca_{part}") for part in ("groups", "twin", "axes")))
 
 
+def _edges(report: AuditReport) -> Figure | None:
+    return edges({metric.name: metric for metric in report.metrics})
+
+
+# Figures for which the audit has to be given something, by the key of the provenance that tells whether it was.
+ASKED_FOR = {"Survival curves": "survival"}
+
 DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
     "fidelity": (
         ("Library sizes", _from("library_size", library_sizes)),
@@ -145,6 +157,12 @@ DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
         ("Mean and variance", _from("mean_variance", mean_variance)),
         ("Principal components", _pca),
         ("Eigenvalue spectrum", _from("eigenvalues", spectrum)),
+    ),
+    "biology": (
+        ("Co-expression edges", _edges),
+        ("Correlations of gene pairs", _from("edge_correlations", edge_correlations)),
+        ("Modules", _from("modules", modules)),
+        ("Survival curves", _from("survival", survival_curves)),
     ),
     "utility": (("ROC curves", _roc),),
     "covariates": (("Covariate shares", _from("covariates", covariate_shares)),),
@@ -164,12 +182,15 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
     missing: list[str] = []
     for name, draw in DRAWN.get(key, ()):
         figure = draw(report)
+        if figure is None and name in ASKED_FOR and ASKED_FOR[name] not in report.provenance:
+            continue
         if figure is None:
             missing.append(f"{name}: the audit gave no figures for it.")
         else:
             figures.append(figure)
     if key == "biology":
-        groups, missing = _contrasts(report.tables.get("de_genes"))
+        groups, without = _contrasts(report.tables.get("de_genes"))
+        missing.extend(without)
     every = rows(report.metrics, key, holdout="holdout" in report.provenance.get("cohorts", {}))
     own = [row for row in every if not row.name.startswith("paper_")]
     order = {name: place for place, name in enumerate(HEADLINES.get(key, ()))}
