@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from . import generators
 from . import metrics as registry
 from .cohort import Cohort, shorten
 from .errors import CohortError, TwinseqError
+from .geneids import Matched, match
+from .genesets import read_gene_sets
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
 from .metrics import tables as aggregates
 from .metrics._ceilings import Ceiling, ceilings
@@ -42,6 +45,8 @@ def audit(
     reference: Cohort | None = None,
     metrics: Sequence[str] | None = None,
     survival: tuple[str, str] | None = None,
+    gene_sets: Sequence[str | Path] = (),
+    gene_ids: str | Path | None = None,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -66,6 +71,10 @@ def audit(
     survival
         Columns of the time (to the event or to the end of follow-up) and of the event (0 or 1), for the survival
         metrics. The twin must have both: state them as covariates when it is made.
+    gene_sets
+        GMT files for the pathway metrics, or ``"enrichr:NAME"`` for a library to be fetched.
+    gene_ids
+        A csv table that translates the cohort's gene ids into those of the sets, where these do not match.
     seed
         Seed of every random choice.
     jobs
@@ -82,13 +91,15 @@ def audit(
     Raises
     ------
     CohortError
-        Genes, kind or classes do not match, or real sets share donors or profiles.
+        Genes, kind or classes do not match, real sets share donors or profiles, or gene sets cannot be used.
     ConfigError
         A metric of this name does not exist, or time and event are one column or have another role.
     """
     chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
     if metrics is None and survival is None:
         chosen = [metric for metric in chosen if "survival" not in metric.needs]
+    if metrics is None and not gene_sets:
+        chosen = [metric for metric in chosen if "gene sets" not in metric.needs]
     sides = {"train": train, "twin": twin, "holdout": holdout, "reference": reference}
     given = {name: cohort for name, cohort in sides.items() if cohort is not None}
     check_matching(given)
@@ -98,11 +109,20 @@ def audit(
     _check_scale(given)
     ordered = {name: in_order(cohort, train) for name, cohort in given.items()}
     check_disjoint(ordered)
+    matched = _matched(ordered["train"], gene_sets, gene_ids)
 
     steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
-        return _measure(ordered, chosen, survival, seed, jobs, steps, with_tables=metrics is None)
+        return _measure(ordered, chosen, survival, matched, seed, jobs, steps, with_tables=metrics is None)
+
+
+def _matched(train: Cohort, gene_sets: Sequence[str | Path], gene_ids: str | Path | None) -> Matched | None:
+    """Read the gene sets and find their genes, before anything is spent on a cohort that they do not fit."""
+    if not gene_sets:
+        return None
+    means = np.asarray(train.adata.X.mean(axis=0), dtype=np.float64).ravel()
+    return match(train.genes.astype(str).tolist(), means, read_gene_sets(gene_sets), gene_ids)
 
 
 def _check_scale(sides: dict[str, Cohort]) -> None:
@@ -129,6 +149,7 @@ def _measure(
     ordered: dict[str, Cohort],
     chosen: list[Metric],
     survival: tuple[str, str] | None,
+    matched: Matched | None,
     seed: int,
     jobs: int,
     steps: _Steps,
@@ -137,7 +158,7 @@ def _measure(
 ) -> AuditReport:
     """Run metrics, ceilings, floors and tables on cohorts that have been checked and put in order."""
     steps.start("prepare")
-    space = Space(ordered["train"], seed, jobs, survival)
+    space = Space(ordered["train"], seed, jobs, survival, matched)
     profiles = {name: Profiles.of(cohort, space) for name, cohort in ordered.items() if name != "train"}
     main = Comparison(space, space.train, profiles["twin"], profiles.get("holdout"))
     tops = ceilings(
@@ -201,7 +222,8 @@ class _Steps:
 
 
 def _n_steps(chosen: Sequence[Metric], tables: bool) -> int:
-    return 3 + len(chosen) + (len(aggregates.TABLES) + 1 if tables else 0)
+    ahead = 3 + any("gene sets" in metric.needs for metric in chosen)
+    return ahead + len(chosen) + (len(aggregates.TABLES) + 1 if tables else 0)
 
 
 def _floors(main: Comparison, train: Cohort, steps: _Steps) -> dict[str, Comparison | str]:
@@ -237,12 +259,20 @@ def _run_differential_expression(
     steps.start("differential expression")
     shuffled = floors["shuffled labels"]
     comparisons = [main, tops["real"].comparison, shuffled if isinstance(shuffled, Comparison) else None]
-    for comparison in comparisons:
-        if comparison is None:
-            continue
-        for side in (comparison.train, comparison.twin, *((comparison.holdout,) if comparison.has_holdout else ())):
-            with contextlib.suppress(TwinseqError):  # the metrics that need it will say why it failed
-                _ = side.contrasts
+    sides = [
+        side
+        for comparison in comparisons
+        if comparison is not None
+        for side in (comparison.train, comparison.twin, *((comparison.holdout,) if comparison.has_holdout else ()))
+    ]
+    for side in sides:
+        with contextlib.suppress(TwinseqError):  # the metrics that need it will say why it failed
+            _ = side.contrasts
+    if main.space.gene_sets is not None:
+        steps.start("pathways")
+        for side in sides:
+            with contextlib.suppress(TwinseqError):
+                _ = side.enrichment
 
 
 def _evaluate(
@@ -324,6 +354,7 @@ def _tables(main: Comparison, train: Cohort, steps: _Steps) -> tuple[dict[str, p
             or (need == "label" and not (main.space.has_label and main.has_holdout))
             or (need == "covariates" and not main.space.covariates)
             or (need == "survival" and main.space.survival is None)
+            or (need == "gene sets" and main.space.gene_sets is None)
         )
     }
     if main.space.has_label:
@@ -382,6 +413,8 @@ def _provenance(
     }
     if main.space.survival is not None:
         out["survival"] = dict(zip(("time", "event"), map(shorten, main.space.survival), strict=True))
+    if main.space.gene_sets is not None:
+        out["gene_sets"] = main.space.gene_sets.described()
     if len(main.space.classes) > 1:
         design = main.space.design
         terms = [*design.numeric, *design.categorical, str(given["train"].label)]

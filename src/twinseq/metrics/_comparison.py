@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._survival import Survival
     from .biology.contrasts import Agreement, Replication
     from .biology.modules import Preservation
+    from .pathways._enrichment import PathwayAgreement
     from .utility.attribution import Attribution
     from .utility.models import Scores
 
@@ -145,6 +146,15 @@ class Comparison:
 
         return Replication.of(self.holdout.contrasts, self.twin.contrasts, self.train.contrasts)
 
+    # Pathways
+
+    @cached_property
+    def pathways(self) -> PathwayAgreement:
+        """Enrichment of gene sets in training data and twin, for the pairs of classes that both have."""
+        from .pathways._enrichment import PathwayAgreement
+
+        return PathwayAgreement.of(self.train.enrichment, self.twin.enrichment)
+
     # Co-expression
 
     @cached_property
@@ -233,6 +243,8 @@ class Comparison:
                 raise NotComputableError("the twin has none of the stated covariates")
         if "survival" in metric.needs and self.space.survival is None:
             raise NotComputableError("needs the columns of time and event: name them with --time and --event")
+        if "gene sets" in metric.needs:
+            _ = self.space.pathways
         if metric.against in ("holdout", "both"):
             _ = self.holdout
         return tuple(self.field(path) for path in metric.fields)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._space import Space
     from .biology.contrasts import Contrasts
     from .paper.classifiers import OneVsRest
+    from .pathways._enrichment import Enrichment
 
 Floats = NDArray[np.float64]
 MAX_POINTS = 2000
@@ -266,6 +267,29 @@ class Profiles:
         # A failure is kept too, or each of many metrics would run into it anew.
         try:
             return self.space.differential_expression(self)
+        except NotComputableError as error:
+            return error
+
+    @property
+    def enrichment(self) -> Enrichment:
+        """Gene sets that change, in every pair of classes.
+
+        Raises
+        ------
+        NotComputableError
+            There are no gene sets, or no pair could be tested.
+        """
+        outcome = self._enrichment
+        if isinstance(outcome, NotComputableError):
+            raise outcome
+        return outcome
+
+    @cached_property
+    def _enrichment(self) -> Enrichment | NotComputableError:
+        from .pathways._enrichment import enrich
+
+        try:
+            return enrich(self, self.space.pathways)
         except NotComputableError as error:
             return error
 

@@ -52,12 +52,14 @@ class Metric:
     floor
         The control that is bad for this metric (see `metrics._controls`).
     needs
-        What the data must have: ``"counts"``, ``"label"``, ``"covariates"``, ``"survival"``.
+        What the data must have: ``"counts"``, ``"label"``, ``"covariates"``, ``"survival"``,
+        ``"gene sets"``.
     resampling
         How the interval resamples the rows of the arguments: not at all, each argument ``"apart"``
         (independent samples), or all ``"together"`` (one row is one gene or test sample everywhere).
     unit
-        What one row is: ``"samples"``, ``"genes"``, ``"test samples"``, ``"gene pairs"``, ``"modules"``.
+        What one row is: ``"samples"``, ``"genes"``, ``"test samples"``, ``"gene pairs"``, ``"modules"``,
+        ``"gene sets"``.
     """
 
     name: str

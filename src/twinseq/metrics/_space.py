@@ -12,10 +12,13 @@ from scipy.stats import median_abs_deviation
 
 from ..cohort import Cohort
 from ._profiles import MAX_POINTS, Profiles, principal_axes
+from ._registry import NotComputableError
 
 if TYPE_CHECKING:
+    from ..geneids import Matched
     from .biology.contrasts import Contrasts
     from .biology.design import Design
+    from .pathways._panel import Panel
 
 Floats = NDArray[np.float64]
 TREND_BINS = 30
@@ -34,13 +37,23 @@ class Space:
         Number of threads for differential expression.
     survival
         Columns of the time to the event or the end of follow-up, and of whether the event was seen.
+    gene_sets
+        Gene sets as places in the cohort's genes.
     """
 
-    def __init__(self, cohort: Cohort, seed: int = 0, jobs: int = 1, survival: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        seed: int = 0,
+        jobs: int = 1,
+        survival: tuple[str, str] | None = None,
+        gene_sets: Matched | None = None,
+    ) -> None:
         self.kind = cohort.kind
         self.seed = seed
         self.jobs = jobs
         self.survival = survival
+        self.gene_sets = gene_sets
         self.covariates = cohort.covariates
         self.has_label = cohort.label is not None
         self.classes: list[str] = sorted(set(cohort.labels().tolist()))
@@ -110,6 +123,21 @@ class Space:
         from .biology.design import Design
 
         return Design.of(self.train)
+
+    @cached_property
+    def pathways(self) -> Panel:
+        """Gene sets of 10 to 2,500 tested genes.
+
+        Raises
+        ------
+        NotComputableError
+            None were given, or none has that size.
+        """
+        from .pathways._panel import Panel
+
+        if self.gene_sets is None:
+            raise NotComputableError("needs gene sets: hand in GMT files (--gene-sets)")
+        return Panel.of(self.gene_sets, self.expressed, self.rng(8))
 
     def differential_expression(self, profiles: Profiles) -> Contrasts:
         """Run the differential expression of one side under the common design."""

@@ -18,6 +18,7 @@ from ._registry import NotComputableError
 from ._space import mean_variance_bins
 from .covariates.variation import as_text, is_number
 from .network_tables import edge_correlations, modules
+from .pathways.table import pathways
 from .survival_tables import survival_curves
 
 SMALLEST_GROUP = 5
@@ -254,4 +255,5 @@ TABLES: dict[str, tuple[str, Callable[[Comparison], pd.DataFrame]]] = {
     "edge_correlations": ("", edge_correlations),
     "modules": ("", modules),
     "survival": ("survival", survival_curves),
+    "pathways": ("gene sets", pathways),
 }
