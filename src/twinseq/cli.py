@@ -23,6 +23,8 @@ from .options import (
     COVARIATE,
     DONOR,
     EVENT,
+    GENE_IDS,
+    GENE_SETS,
     JOBS,
     JSON,
     KIND,
@@ -242,6 +244,8 @@ def audit(
     covariate: COVARIATE = None,
     time_column: TIME = None,
     event_column: EVENT = None,
+    gene_sets: GENE_SETS = None,
+    gene_ids: GENE_IDS = None,
     kind: KIND = None,
     paired: PAIRED = None,
     seed: SEED = 0,
@@ -273,7 +277,17 @@ def audit(
             if path is not None:
                 files[name] = path
                 unseen[name] = read(path, donor=train.donor, paired=train.paired, min_per_class=1, **roles)
-        report = run_audit(train, drawn, **unseen, survival=survival, seed=seed, jobs=threads(jobs), progress=step)
+        report = run_audit(
+            train,
+            drawn,
+            **unseen,
+            survival=survival,
+            gene_sets=gene_sets or (),
+            gene_ids=gene_ids,
+            seed=seed,
+            jobs=threads(jobs),
+            progress=step,
+        )
         step(1, 1, "writing the report")
         report = described(report, files)
         report.save(output)

@@ -56,6 +56,16 @@ TIME = Annotated[
 EVENT = Annotated[
     str | None, typer.Option("--event", metavar="COLUMN", help="Column with 1 where the event was seen, 0 where not.")
 ]
+GENE_SETS = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gene-sets", metavar="GMT", help="Gene sets for pathways; may be repeated. enrichr:NAME is fetched."
+    ),
+]
+GENE_IDS = Annotated[
+    Path | None,
+    typer.Option("--gene-ids", metavar="CSV", help="Table from the gene ids of REAL to those of the gene sets."),
+]
 KIND = Annotated[
     KindOption | None, typer.Option("--kind", help="Raw counts, or continuous values (VST, log-CPM). [counts]")
 ]
