@@ -243,6 +243,16 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("generator", ["copula", "independent"])
+def test_what_is_never_negative_stays_so(rng, generator):
+    time = rng.exponential(10, 60)
+    time[:5] = [0.01, 0.02, 0.5, 3.0, 9.0]
+    cohort = cohort_of({"months": time, "shift": time - 5}, covariates=("months", "shift"))
+    twin = create(generator).fit(cohort, seed=0).sample(300, seed=1)
+    assert twin.obs["months"].min() >= 0
+    assert twin.obs["shift"].min() < 0
+
+
 def test_hostile_names_of_columns_and_levels(rng, tmp_path):
     columns: dict[str, object] = {}
     for number, name in enumerate(HOSTILE):

@@ -143,6 +143,9 @@ class CovariateModel:
             numbers = values[present].to_numpy(dtype=float)
             if len(numbers):
                 knots = smoothing_matrix(len(numbers), 1.0) @ np.sort(numbers)
+                if numbers.min() >= 0:
+                    # The local line may pass 0 at the lower end, and a time or a concentration cannot.
+                    knots = np.sort(np.abs(knots))
                 self.quantiles[key] = (np.maximum.accumulate(knots), len(numbers))
                 latents[present, slot] = normal_scores(numbers)
         else:
