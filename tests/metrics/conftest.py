@@ -1,10 +1,10 @@
 """Cohorts small enough to measure in a second: training data, unseen donors of the same population, a twin."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from patients import SURVIVAL, followed
 from threadpoolctl import threadpool_limits
 
 from twinseq.cohort import Cohort
@@ -12,19 +12,6 @@ from twinseq.datasets import simulate_cohort
 from twinseq.metrics import Comparison, Profiles, Space
 
 SIZE = {"n_cases": 18, "n_controls": 22, "n_genes": 900, "missing_rate": 0.0}
-
-
-SURVIVAL = ("months", "died")
-
-
-def followed(cohort: Cohort, seed: int) -> Cohort:
-    """Follow everybody for some time; cases and those in whom the first module is high die sooner."""
-    rng = np.random.default_rng(seed)
-    risk = cohort.adata.uns["truth"]["samples"]["MODULE_01"].to_numpy() + (cohort.labels() == "case")
-    death, leaving = rng.exponential(24 * np.exp(-0.8 * risk)), rng.uniform(6, 60, len(risk))
-    cohort.adata.obs["months"] = np.minimum(death, leaving)
-    cohort.adata.obs["died"] = (death <= leaving).astype(int)
-    return dataclasses.replace(cohort, covariates=(*cohort.covariates, *SURVIVAL))
 
 
 @pytest.fixture(scope="session")
