@@ -58,7 +58,7 @@ def test_every_figure_is_given(report: AuditReport):
         assert metric.n > 0
         if metric.ci is not None:
             assert metric.ci[0] <= metric.ci[1]
-            assert metric.ci_note.startswith("bootstrap over ")
+            assert metric.ci_note.startswith(("bootstrap over ", "jackknife over donors"))
 
 
 def test_a_faithful_twin_lies_between_floor_and_ideal(report: AuditReport):
@@ -266,3 +266,39 @@ def test_real_cohorts_and_their_faithful_twins(data_dir: Path, folder: str, role
     assert report["lfc_pearson"].value > 0.98
     assert report["lfc_pearson"].ceiling < 0.9
     assert abs(report["lfc_pearson"].floor) < 0.4
+
+
+def test_intervals_of_differential_expression_go_over_donors_unless_told_otherwise(
+    train: Cohort, twin: Cohort, holdout: Cohort
+):
+    over_donors = audit(train, twin, holdout=holdout, metrics=["lfc_pearson", "lfc_replication"])
+    over_genes = audit(train, twin, holdout=holdout, metrics=["lfc_pearson", "lfc_replication"], bootstrap=0)
+    for name in ("lfc_pearson", "lfc_replication"):
+        assert over_donors[name].ci_note == "jackknife over donors, 20 groups"
+        assert over_genes[name].ci_note == "bootstrap over genes"
+        assert over_donors[name].value == over_genes[name].value
+
+
+def one_class_in_a_batch(train: Cohort) -> Cohort:
+    """Return the cohort with covariates that no design can hold: constant, and the label again."""
+    adata = train.adata.copy()
+    adata.obs["plate"] = "one"
+    adata.obs["centre"] = np.where(train.labels() == train.labels()[0], "north", "south")
+    return Cohort(adata, label=train.label, donor=train.donor, covariates=("plate", "centre"))
+
+
+def test_covariates_that_cannot_be_adjusted_for_are_said_and_the_rest_completes(train: Cohort, twin: Cohort):
+    report = audit(one_class_in_a_batch(train), twin, metrics=["de_recall", "library_size_ks"])
+    assert {metric.name for metric in report.metrics} == {"de_recall", "library_size_ks"}
+    left_out = report.provenance["differential_expression"]["left_out"]
+    assert left_out["plate"] == "is constant"
+    assert "collinear" in left_out["centre"]
+
+
+def test_a_class_too_small_to_test_is_said_and_the_rest_completes(train: Cohort, twin: Cohort):
+    lone = np.r_[np.flatnonzero(train.labels() == "case")[:1], np.flatnonzero(train.labels() == "control")]
+    names = ["de_recall", "null_fpr", "lfc_slope", "library_size_ks", "paper_mmd"]
+    report = audit(train.subset(np.sort(lone)), twin, metrics=names)
+    reasons = {omitted.name: omitted.reason for omitted in report.omitted}
+    assert set(reasons) == {"de_recall", "lfc_slope"}
+    assert all("at least two samples" in reason for reason in reasons.values())

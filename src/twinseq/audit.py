@@ -23,11 +23,10 @@ from .geneids import Matched, match
 from .genesets import read_gene_sets
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
 from .metrics import tables as aggregates
-from .metrics._ceilings import Ceiling, ceilings
-from .metrics._controls import CONTROLS, mean_profile, scrambled_genes, shuffled_labels
+from .metrics._ceilings import Ceiling, Role, ceiling_of, ceilings
+from .metrics._controls import CONTROLS, mean_profile, outliers, scrambled_genes, shuffled_labels
 from .metrics._inputs import check_disjoint, check_matching, in_order
-from .metrics._registry import Against
-from .metrics._resample import bootstrap_interval
+from .metrics._resample import bootstrap_interval, jackknife_interval
 from .metrics._survival import with_survival
 from .results import AuditReport, MetricResult, Omitted
 
@@ -47,6 +46,7 @@ def audit(
     survival: tuple[str, str] | None = None,
     gene_sets: Sequence[str | Path] = (),
     gene_ids: str | Path | None = None,
+    bootstrap: int = 20,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -75,6 +75,9 @@ def audit(
         GMT files for the pathway metrics, or ``"enrichr:NAME"`` for a library to be fetched.
     gene_ids
         A csv table that translates the cohort's gene ids into those of the sets, where these do not match.
+    bootstrap
+        Number of groups of donors, of the real data and of the twin, that are left out in turn for the intervals of
+        differential expression. With 0, or with too few donors, these are bootstrap intervals over genes.
     seed
         Seed of every random choice.
     jobs
@@ -114,7 +117,7 @@ def audit(
     steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
-        return _measure(ordered, chosen, survival, matched, seed, jobs, steps, with_tables=metrics is None)
+        return _measure(ordered, chosen, survival, matched, bootstrap, seed, jobs, steps, with_tables=metrics is None)
 
 
 def _matched(train: Cohort, gene_sets: Sequence[str | Path], gene_ids: str | Path | None) -> Matched | None:
@@ -150,6 +153,7 @@ def _measure(
     chosen: list[Metric],
     survival: tuple[str, str] | None,
     matched: Matched | None,
+    bootstrap: int,
     seed: int,
     jobs: int,
     steps: _Steps,
@@ -161,6 +165,7 @@ def _measure(
     space = Space(ordered["train"], seed, jobs, survival, matched)
     profiles = {name: Profiles.of(cohort, space) for name, cohort in ordered.items() if name != "train"}
     main = Comparison(space, space.train, profiles["twin"], profiles.get("holdout"))
+    main.leave_out(bootstrap)
     tops = ceilings(
         main,
         ordered["train"].donors(),
@@ -239,6 +244,7 @@ def _floors(main: Comparison, train: Cohort, steps: _Steps) -> dict[str, Compari
         "shuffled labels": lambda: shuffled_labels(main.train, space.rng(2)),
         "mean profile": lambda: mean_profile(main.train, space.rng(3)),
         "scrambled genes": lambda: scrambled_genes(main.train, space.rng(4)),
+        "outliers": lambda: outliers(main.train, space.rng(8)),
         "independent": lambda: drawn("independent"),
         "bootstrap": lambda: drawn("bootstrap"),
     }
@@ -253,7 +259,7 @@ def _floors(main: Comparison, train: Cohort, steps: _Steps) -> dict[str, Compari
 
 
 def _run_differential_expression(
-    main: Comparison, tops: dict[Against, Ceiling], floors: dict[str, Comparison | str], steps: _Steps
+    main: Comparison, tops: dict[Role, Ceiling], floors: dict[str, Comparison | str], steps: _Steps
 ) -> None:
     """Run the dearest part ahead of the metrics, so that its time is told apart from theirs."""
     steps.start("differential expression")
@@ -276,7 +282,7 @@ def _run_differential_expression(
 
 
 def _evaluate(
-    metric: Metric, main: Comparison, tops: dict[Against, Ceiling], floors: dict[str, Comparison | str]
+    metric: Metric, main: Comparison, tops: dict[Role, Ceiling], floors: dict[str, Comparison | str]
 ) -> MetricResult:
     """Return the twin's figure with interval, ceiling and floor.
 
@@ -287,12 +293,8 @@ def _evaluate(
     """
     arguments = main.arguments(metric)
     value = _number(metric, arguments)
-    interval = None
-    if metric.resampling != "none":
-        rng = np.random.default_rng([main.space.seed, zlib.crc32(metric.name.encode())])
-        together = metric.resampling == "together"
-        interval = bootstrap_interval(metric.function, arguments, rng, together=together, bounds=metric.bounds)
-    top = tops[metric.against]
+    interval, interval_note = _interval(metric, main, arguments)
+    top = ceiling_of(metric, tops)
     ceiling, ceiling_source = _beside(metric, top.comparison, top.source)
     control = floors[metric.floor]
     made = isinstance(control, Comparison)
@@ -311,7 +313,7 @@ def _evaluate(
         direction=metric.direction,
         ideal=float("nan") if ideal is None else ideal,
         ci=interval,
-        ci_note=f"bootstrap over {metric.unit}" if interval is not None else "",
+        ci_note=interval_note,
         ceiling=ceiling,
         ceiling_source=ceiling_source,
         floor=floor,
@@ -319,6 +321,21 @@ def _evaluate(
         n=len(first) if per_row else main.twin.n_samples,
         n_unit=metric.unit,
     )
+
+
+def _interval(metric: Metric, main: Comparison, arguments: tuple[Any, ...]) -> tuple[tuple[float, float] | None, str]:
+    """Return the 95 % interval of a figure, and over what it was taken."""
+    if metric.resampling == "donors":
+        left_out = main.left_out(metric)
+        interval = jackknife_interval(metric.function, arguments, left_out, metric.bounds)
+        if interval is not None:
+            return interval, f"jackknife over donors, {len(left_out)} groups"
+    if metric.resampling == "none":
+        return None, ""
+    rng = np.random.default_rng([main.space.seed, zlib.crc32(metric.name.encode())])
+    together = metric.resampling != "apart"
+    interval = bootstrap_interval(metric.function, arguments, rng, together=together, bounds=metric.bounds)
+    return interval, f"bootstrap over {metric.unit}" if interval is not None else ""
 
 
 def _number(metric: Metric, arguments: tuple[Any, ...]) -> float:
@@ -395,7 +412,7 @@ def _notes(main: Comparison) -> Iterator[tuple[str, str]]:
 def _provenance(
     given: dict[str, Cohort],
     main: Comparison,
-    tops: dict[Against, Ceiling],
+    tops: dict[Role, Ceiling],
     seed: int,
     jobs: int,
     seconds: dict[str, float],

@@ -7,7 +7,7 @@ from anndata import AnnData
 
 from twinseq.cohort import Cohort
 from twinseq.metrics import Comparison, Space
-from twinseq.metrics._controls import mean_profile, scrambled_genes, shuffled_labels
+from twinseq.metrics._controls import mean_profile, outliers, scrambled_genes, shuffled_labels
 
 
 def test_shuffled_labels_keep_profiles_and_shares(comparison: Comparison, rng):
@@ -39,3 +39,10 @@ def test_scrambled_genes_keep_library_sizes_and_lose_genes(comparison: Compariso
     bad = scrambled_genes(comparison.train, rng)
     np.testing.assert_allclose(bad.library_size, comparison.train.library_size)
     assert np.corrcoef(bad.gene_mean, comparison.train.gene_mean)[0, 1] < 0.3
+
+
+def test_outliers_hit_one_value_in_fifty(comparison: Comparison, rng):
+    bad = outliers(comparison.train, rng)
+    hit = bad.values != comparison.train.values
+    assert hit.mean() == pytest.approx(0.02 * (comparison.train.values > 0).mean(), rel=0.1)
+    np.testing.assert_array_equal(bad.values[hit], 60 * comparison.train.values[hit])

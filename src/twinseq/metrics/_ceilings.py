@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import TwinseqError
 from ..splits import split_rows
 from ._comparison import Comparison
 from ._profiles import Profiles
-from ._registry import Against
+from ._registry import Against, Metric
+
+Role = Against | Literal["replicate"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Ceiling:
 
 def ceilings(
     main: Comparison, donors: NDArray[np.str_], holdout_donors: NDArray[np.str_] | None, reference: Profiles | None
-) -> dict[Against, Ceiling]:
+) -> dict[Role, Ceiling]:
     """Return the ceiling for each way of holding a twin against real data.
 
     Parameters
@@ -50,15 +54,62 @@ def ceilings(
     as_train = Ceiling(
         Comparison(space, train, train, holdout), f"training data in the twin's place ({train.n_samples})"
     )
+    roles: dict[Role, Ceiling] = {}
+    if holdout.n_samples < main.twin.n_samples:
+        roles["replicate"] = _replicate(main, donors, holdout_donors, reference)
     as_holdout = Ceiling(
         Comparison(space, train, holdout, holdout), f"hold-out in the twin's place ({holdout.n_samples})"
     )
-    return {
+    return roles | {
         "real": as_train,
         "holdout": as_train,
         "train": as_holdout,
         "both": _third_set(main, holdout_donors, reference),
     }
+
+
+def ceiling_of(metric: Metric, roles: dict[Role, Ceiling]) -> Ceiling:
+    """Return the ceiling of one metric.
+
+    How many genes a test finds grows with the number of samples. Where the hold-out is smaller than the twin, lists of
+    differential genes are therefore compared between two larger real sets.
+    """
+    of_calls = metric.against == "train" and metric.fields[0].startswith("de.")
+    replicate = roles.get("replicate")
+    if of_calls and replicate is not None and replicate.comparison is not None:
+        return replicate
+    return roles[metric.against]
+
+
+def _replicate(
+    main: Comparison,
+    donors: NDArray[np.str_],
+    holdout_donors: NDArray[np.str_] | None,
+    reference: Profiles | None,
+) -> Ceiling:
+    """Return two halves of all real data in the place of both, each at most as large as the twin."""
+    parts = [main.train, main.holdout, *([reference] if reference is not None else [])]
+    named = [donors, main.holdout.donors if holdout_donors is None else holdout_donors]
+    named += [reference.donors] if reference is not None else []
+    # Real sets share no donor, but without a column of donors their samples may share names.
+    people = np.concatenate([np.char.add(f"{place} ", names) for place, names in enumerate(named)])
+    pooled = Profiles(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        pd.concat([part.covariates for part in parts], ignore_index=True),
+        main.space,
+        people,
+    )
+    share = min(0.5, main.twin.n_samples / pooled.n_samples)
+    half = _halves(pooled, people, main.space.seed, share)
+    if half is None:
+        return Ceiling(None, "too few donors for two halves of all real data")
+    first, second = half
+    source = (
+        f"two halves of all real data in the place of both ({first.n_samples} and {second.n_samples}; "
+        f"the twin has {main.twin.n_samples})"
+    )
+    return Ceiling(Comparison(main.space, first, second), source)
 
 
 def _third_set(main: Comparison, donors: NDArray[np.str_] | None, reference: Profiles | None) -> Ceiling:
@@ -73,9 +124,11 @@ def _third_set(main: Comparison, donors: NDArray[np.str_] | None, reference: Pro
     return Ceiling(comparison, f"half of the hold-out in the twin's place ({first.n_samples})")
 
 
-def _halves(profiles: Profiles, donors: NDArray[np.str_], seed: int) -> tuple[Profiles, Profiles] | None:
+def _halves(
+    profiles: Profiles, donors: NDArray[np.str_], seed: int, share: float = 0.5
+) -> tuple[Profiles, Profiles] | None:
     try:
-        first, second = split_rows(donors, profiles.labels, (0.5, 0.5), seed)
+        first, second = split_rows(donors, profiles.labels, (share, share), seed)
     except TwinseqError:
         return None
     return profiles.subset(first), profiles.subset(second)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._profiles import Profiles, distances
 from ._registry import Metric, NotComputableError
+from ._resample import FEWEST_GROUPS, deletion_groups
 from ._space import Space
 
 if TYPE_CHECKING:
@@ -223,6 +224,28 @@ class Comparison:
         for part in path.split("."):
             value = getattr(value, part) if hasattr(value, part) else value[part]
         return value
+
+    def leave_out(self, n_groups: int) -> None:
+        """Have differential expression tested without each of ``n_groups`` groups of donors too, for intervals."""
+        sides = [self.train, self.twin, *([self._holdout] if self._holdout is not None else [])]
+        most = min(n_groups, *(len(np.unique(side.donors)) for side in sides))
+        if most < FEWEST_GROUPS:
+            return
+        for stream, side in enumerate(sides):
+            side.groups = deletion_groups(side.donors, side.labels, most, self.space.rng(6, stream))
+
+    def left_out(self, metric: Metric) -> list[tuple[Any, ...]]:
+        """Return what ``metric.function`` is called with when one group of donors is left out, group by group.
+
+        Empty where `leave_out` was not asked for, or a class is too small for it.
+        """
+        root = metric.fields[0].partition(".")[0]
+        if any(path.partition(".")[0] != root for path in metric.fields):
+            return []
+        return [
+            tuple(reduce(getattr, path.split(".")[1:], part) for path in metric.fields)
+            for part in getattr(self.field(root), "left_out", [])
+        ]
 
     def arguments(self, metric: Metric) -> tuple[Any, ...]:
         """Return what ``metric.function`` is called with.

@@ -16,6 +16,7 @@ CONTROLS = {
     "shuffled labels": "the training data with label and covariates dealt out at random",
     "mean profile": "every sample the mean profile with Poisson noise, covariates uniform over their levels",
     "scrambled genes": "the training data with the genes' names dealt out at random",
+    "outliers": "the training data with one value in fifty far too high",
     "independent": "every gene drawn by itself",
     "bootstrap": "training samples copied with replacement",
 }
@@ -32,6 +33,14 @@ def scrambled_genes(train: Profiles, rng: np.random.Generator) -> Profiles:
     """Return the training profiles with their genes in another order, so that no gene behaves as it should."""
     values = train.values[:, rng.permutation(train.values.shape[1])]
     return Profiles(values, train.labels, train.covariates, train.space)
+
+
+def outliers(train: Profiles, rng: np.random.Generator) -> Profiles:
+    """Return the training profiles with one value in fifty sixty times as large (six deviations more if no count)."""
+    hit = rng.random(train.values.shape) < 0.02
+    counts = train.space.kind == "counts"
+    high: Any = 60 * train.values if counts else train.values + 6 * train.values.std(axis=0)
+    return Profiles(np.where(hit, high, train.values), train.labels, train.covariates, train.space)
 
 
 def mean_profile(train: Profiles, rng: np.random.Generator) -> Profiles:

@@ -39,24 +39,40 @@ class Profiles:
         Stated covariates that the cohort has, ``n_samples`` rows.
     space
         What was fitted on the training data: panels, axes, trends, the design of DE.
+    donors
+        Donor of each sample; every sample is its own where this is not given.
+
+    Attributes
+    ----------
+    groups
+        Group of each sample, where intervals leave groups of donors out; ``None`` by default.
     """
 
-    def __init__(self, values: NDArray[Any], labels: NDArray[np.str_], covariates: pd.DataFrame, space: Space) -> None:
+    def __init__(
+        self,
+        values: NDArray[Any],
+        labels: NDArray[np.str_],
+        covariates: pd.DataFrame,
+        space: Space,
+        donors: NDArray[np.str_] | None = None,
+    ) -> None:
         self.values = values
         self.labels = labels
         self.covariates = covariates.reset_index(drop=True)
         self.space = space
+        self.donors = np.arange(len(labels)).astype(str) if donors is None else donors
+        self.groups: NDArray[np.intp] | None = None
         self.classifiers: dict[tuple[str, ...], Any] = {}
 
     @classmethod
     def of(cls, cohort: Cohort, space: Space) -> Profiles:
         """Take the arrays of ``cohort``, its covariates restricted to the columns that it has."""
         columns = [name for name in space.covariates if name in cohort.obs.columns]
-        return cls(dense_values(cohort), cohort.labels(), cohort.obs[columns], space)
+        return cls(dense_values(cohort), cohort.labels(), cohort.obs[columns], space, cohort.donors())
 
     def subset(self, rows: NDArray[Any]) -> Profiles:
         """Return some samples as profiles of their own."""
-        return Profiles(self.values[rows], self.labels[rows], self.covariates.iloc[rows], self.space)
+        return Profiles(self.values[rows], self.labels[rows], self.covariates.iloc[rows], self.space, self.donors[rows])
 
     @property
     def n_samples(self) -> int:
@@ -292,6 +308,13 @@ class Profiles:
             return enrich(self, self.space.pathways)
         except NotComputableError as error:
             return error
+
+    @cached_property
+    def null_shares(self) -> Floats:
+        """Share of genes called when the labels are permuted, for each permutation."""
+        from .biology.null_calls import null_shares
+
+        return null_shares(self, self.space.design, self.space.expressed, self.space.jobs, self.space.rng(7))
 
     def _counts(self) -> NDArray[Any]:
         if self.space.kind != "counts":

@@ -10,7 +10,7 @@ from ..errors import ConfigError, TwinseqError, suggest
 
 Direction = Literal["higher", "lower", "target"]
 Against = Literal["real", "train", "holdout", "both"]
-Resampling = Literal["none", "apart", "together"]
+Resampling = Literal["none", "apart", "together", "donors"]
 Function = TypeVar("Function", bound=Callable[..., float])
 
 GROUPS = ("fidelity", "biology", "utility", "covariates", "privacy", "paper")
@@ -56,7 +56,8 @@ class Metric:
         ``"gene sets"``.
     resampling
         How the interval resamples the rows of the arguments: not at all, each argument ``"apart"``
-        (independent samples), or all ``"together"`` (one row is one gene or test sample everywhere).
+        (independent samples), all ``"together"`` (one row is one gene or test sample everywhere), or by leaving
+        ``"donors"`` out where that was asked for and can be done, else together.
     unit
         What one row is: ``"samples"``, ``"genes"``, ``"test samples"``, ``"gene pairs"``, ``"modules"``,
         ``"gene sets"``.

@@ -143,7 +143,7 @@ class Space:
         """Run the differential expression of one side under the common design."""
         from .biology.contrasts import run_contrasts
 
-        return run_contrasts(profiles, self.design, self.expressed, self.jobs)
+        return run_contrasts(profiles, self.design, self.expressed, self.jobs, profiles.groups)
 
 
 def mean_variance_bins(mean: Floats, variance: Floats, *, kind: str) -> tuple[Floats, Floats, NDArray[Any]]:

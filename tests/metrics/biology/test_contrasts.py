@@ -8,7 +8,9 @@ import pytest
 from anndata import AnnData
 
 import twinseq.io
+from twinseq import metrics
 from twinseq.cohort import Cohort
+from twinseq.de import fit_deseq2
 from twinseq.metrics import Comparison, NotComputableError, Profiles, Space
 
 
@@ -80,3 +82,47 @@ def test_without_a_label_there_is_nothing_to_test(rng):
     space = Space(Cohort(AnnData(rng.poisson(60, (10, 50)))))
     with pytest.raises(NotComputableError, match="label"):
         _ = space.train.contrasts
+
+
+def three_classes(rng, sizes=(12, 12, 12), kind="counts") -> Space:
+    labels = np.repeat(["a", "b", "c"], sizes)
+    obs = pd.DataFrame({"type": labels}, index=[f"s{i}" for i in range(len(labels))])
+    effect = np.where(np.arange(300) < 60, 1.5, 0.0) * (labels == "b")[:, None]
+    values = rng.poisson(60 * rng.gamma(5, 0.2, (len(labels), 300)) * np.exp(effect))
+    return Space(
+        Cohort(AnnData(values if kind == "counts" else np.log2(values + 1.0), obs=obs), label="type", kind=kind)
+    )
+
+
+def test_all_pairs_come_from_one_model_and_each_is_that_of_a_fit_of_its_own(rng):
+    space = three_classes(rng)
+    contrasts = space.train.contrasts
+    table = pd.DataFrame({"label": space.train.labels})
+    for column, pair in enumerate(contrasts.pairs):
+        own = fit_deseq2(space.train.values, table, "label", ("label", *pair), refit_cooks=False, cooks_filter=False)
+        np.testing.assert_allclose(contrasts.lfc[:, column], own["log2FoldChange"], atol=1e-5)
+        np.testing.assert_allclose(contrasts.padj[:, column], own["padj"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["counts", "continuous"])
+def test_contrasts_without_a_group_of_donors_stay_near(rng, kind):
+    space = three_classes(rng, kind=kind)
+    sides = Comparison(space, space.train, three_classes(rng, kind=kind).train)
+    sides.leave_out(6)
+    contrasts = space.train.contrasts
+    assert len(contrasts.left_out) == len(sides.de.left_out) == 6
+    for part in contrasts.left_out:
+        assert part.pairs == contrasts.pairs
+        for column in range(3):
+            assert 0.9 < np.corrcoef(part.lfc[:, column], contrasts.lfc[:, column])[0, 1] < 1
+    arguments = sides.left_out(metrics.get("lfc_pearson"))
+    assert len(arguments) == 6
+    assert sides.left_out(metrics.get("mmd")) == []
+
+
+def test_a_class_too_small_to_lose_a_donor_leaves_no_interval_over_donors(rng):
+    space = three_classes(rng, sizes=(12, 12, 2))
+    sides = Comparison(space, space.train, space.train)
+    sides.leave_out(6)
+    assert space.train.contrasts.pairs == (("b", "a"), ("c", "a"), ("c", "b"))
+    assert sides.left_out(metrics.get("de_recall")) == []

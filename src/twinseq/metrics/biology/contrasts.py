@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...de import fit_deseq2
+from ...de import fit_model
 from ...errors import TwinseqError
 from .._registry import NotComputableError
 from .design import LABEL, Design, Pair, estimable
@@ -38,6 +38,8 @@ class Contrasts:
         Whether ``base_mean`` is a count, to which the stringency "moderate" sets a lower limit.
     note
         What was left out of the design on this side, if anything.
+    left_out
+        The same with one group of samples left out at a time, where that was asked for.
     """
 
     pairs: tuple[Pair, ...]
@@ -46,6 +48,7 @@ class Contrasts:
     padj: Floats
     has_base_mean: bool
     note: str = ""
+    left_out: tuple[Contrasts, ...] = ()
 
     @property
     def moderate(self) -> Flags:
@@ -70,69 +73,130 @@ class Contrasts:
             self.padj[:, columns],
             self.has_base_mean,
             self.note,
+            tuple(side.of_pairs(pairs) for side in self.left_out),
         )
 
 
-def run_contrasts(profiles: Profiles, design: Design, genes: NDArray[np.intp], jobs: int) -> Contrasts:
-    """Run every pair of classes that has at least two samples in each class.
+def run_contrasts(
+    profiles: Profiles,
+    design: Design,
+    genes: NDArray[np.intp],
+    jobs: int,
+    groups: NDArray[np.intp] | None = None,
+) -> Contrasts:
+    """Test every pair of classes that has at least two samples in each class, all in one model.
 
     Counts go through DESeq2 (size factors, dispersion shrinkage, Wald test, independent filtering; no Cook's
     filter, no outlier replacement); continuous values through a linear model with moderated variances.
 
+    Parameters
+    ----------
+    profiles
+        The side to test.
+    design
+        The common design. Covariates that this side cannot estimate are left out of it, last stated first.
+    genes
+        Places of the genes to test.
+    jobs
+        Number of threads.
+    groups
+        Group of each sample, to test once more without each group (`Contrasts.left_out`).
+
     Raises
     ------
     NotComputableError
-        No pair of classes can be tested, with the reason of the last.
+        No pair of classes can be tested, with the reason.
     """
     if not len(genes):
         raise NotComputableError("no gene has 10 counts or more in training")
-    note = ""
+    model, pairs, fewer = testable(profiles, design, profiles.labels)
+    note = f"{fewer} covariate(s) could not be adjusted for" if fewer else ""
+    test = _test_values if profiles.space.kind == "continuous" else _test_counts
+    try:
+        full, without = test(profiles.values[:, genes], model, pairs, jobs, groups)
+    except TwinseqError as error:
+        raise NotComputableError(f"differential expression could not be run: {error}") from error
+    counted = profiles.space.kind == "counts"
+    if any(np.isnan(lfc).all(axis=0).any() for _, lfc, _ in without):
+        # Without some group a class is too small, and figures over fewer pairs do not compare.
+        without = []
+    left_out = tuple(Contrasts(pairs, *arrays, counted) for arrays in without)
+    return Contrasts(pairs, *full, counted, note, left_out)
+
+
+def testable(
+    profiles: Profiles, design: Design, labels: NDArray[np.str_]
+) -> tuple[pd.DataFrame, tuple[Pair, ...], int]:
+    """Return the variables of the model, the pairs that can be tested in it, and how many covariates are left out.
+
+    Parameters
+    ----------
+    profiles
+        The side to test.
+    design
+        The common design.
+    labels
+        Class of each sample.
+
+    Raises
+    ------
+    NotComputableError
+        No pair of classes has two samples in each.
+    """
     table, lacking = design.table(profiles)
+    table[LABEL] = labels
     sizes = table[LABEL].value_counts()
-    values = profiles.values[:, genes]
-    done, columns, reason = [], [], "each class needs at least two samples"
-    for pair in design.pairs:
-        if min(sizes.get(name, 0) for name in pair) < 2:
-            continue
-        model = table
-        while len(model.columns) > 1 and not estimable(model, pair):
-            # The label stays; covariates that this side cannot estimate go, last stated first.
-            model = model.drop(columns=model.columns[-2])
-        try:
-            columns.append(_one_pair(values, model, pair, profiles.space.kind, jobs))
-            done.append(pair)
-        except TwinseqError as error:
-            reason = str(error)
-            continue
-        fewer = len(table.columns) - len(model.columns)
-        note = f"{len(lacking) + fewer} covariate(s) could not be adjusted for" if lacking or fewer else note
-    if not done:
-        raise NotComputableError(f"differential expression could not be run: {reason}")
-    base_mean, lfc, padj = (np.column_stack([column[index] for column in columns]) for index in range(3))
-    return Contrasts(tuple(done), base_mean, lfc, padj, profiles.space.kind == "counts", note)
+    pairs = tuple(pair for pair in design.pairs if min(sizes.get(name, 0) for name in pair) >= 2)
+    if not pairs:
+        raise NotComputableError("differential expression could not be run: each class needs at least two samples")
+    model = table
+    while len(model.columns) > 1 and not estimable(model, pairs[0]):
+        # The label stays.
+        model = model.drop(columns=model.columns[-2])
+    return model, pairs, len(lacking) + len(table.columns) - len(model.columns)
 
 
-def _one_pair(
-    values: NDArray[Any], table: pd.DataFrame, pair: Pair, kind: str, jobs: int
-) -> tuple[Floats, Floats, Floats]:
-    if kind == "continuous":
-        difference, padj = moderated_contrast(values, table, pair)
-        return values.mean(axis=0), difference, padj
-    result = fit_deseq2(
-        values,
-        table,
-        list(table.columns),
-        (LABEL, *pair),
-        refit_cooks=False,
-        cooks_filter=False,
-        independent_filter=True,
-        n_cpus=jobs,
+Arrays = tuple[Floats, Floats, Floats]
+
+
+def _test_counts(
+    values: NDArray[Any], table: pd.DataFrame, pairs: tuple[Pair, ...], jobs: int, groups: NDArray[np.intp] | None
+) -> tuple[Arrays, list[Arrays]]:
+    """Return means, fold changes and adjusted p-values, ``n_genes × n_pairs``: of all samples, and without a group."""
+    fitted = fit_model(
+        values, table, list(table.columns), (LABEL, *pairs[0]), refit_cooks=False, cooks_filter=False, n_cpus=jobs
     )
-    return (
-        result["baseMean"].to_numpy(),
-        result["log2FoldChange"].to_numpy(),
-        result["padj"].to_numpy(),
+    results = [fitted.test(*pair) for pair in pairs]
+    base_mean, lfc, padj = (
+        np.column_stack([result[name].to_numpy() for result in results])
+        for name in ("baseMean", "log2FoldChange", "padj")
     )
+    if groups is None:
+        return (base_mean, lfc, padj), []
+    # Single precision: many pairs of classes times twenty groups add up.
+    means, changes, adjusted = (array.astype(np.float32) for array in fitted.test_without(groups, pairs))
+    return (base_mean, lfc, padj), list(zip(means, changes, adjusted, strict=True))
+
+
+def _test_values(
+    values: NDArray[Any], table: pd.DataFrame, pairs: tuple[Pair, ...], _: int, groups: NDArray[np.intp] | None
+) -> tuple[Arrays, list[Arrays]]:
+    """Return what `_test_counts` does, for continuous values."""
+
+    def tested(rows: NDArray[np.bool_]) -> Arrays:
+        lfc, padj = (np.full((values.shape[1], len(pairs)), np.nan) for _ in range(2))
+        for column, pair in enumerate(pairs):
+            part = table[rows]
+            if estimable(part, pair):
+                lfc[:, column], padj[:, column] = moderated_contrast(values[rows], part, pair)
+        base_mean = np.broadcast_to(values[rows].mean(axis=0)[:, None], lfc.shape)
+        return base_mean, lfc, padj
+
+    full = tested(np.ones(len(values), dtype=bool))
+    if np.isnan(full[1]).all():
+        # Let the model itself say what is wrong.
+        moderated_contrast(values, table, pairs[0])
+    return full, [] if groups is None else [tested(groups != group) for group in range(int(groups.max()) + 1)]
 
 
 @dataclass(frozen=True)
@@ -154,6 +218,11 @@ class Agreement:
         pairs = _common(real, twin)
         return cls(real.of_pairs(pairs), twin.of_pairs(pairs))
 
+    @property
+    def left_out(self) -> list[Agreement]:
+        """The same with one group of samples left out on both sides at a time; empty where none was."""
+        return [Agreement(*sides) for sides in zip(self.real.left_out, self.twin.left_out, strict=False)]
+
 
 @dataclass(frozen=True)
 class Replication:
@@ -174,6 +243,12 @@ class Replication:
         """
         pairs = _common(holdout, twin, train)
         return cls(holdout.of_pairs(pairs), twin.of_pairs(pairs), train.of_pairs(pairs))
+
+    @property
+    def left_out(self) -> list[Replication]:
+        """The same with one group of samples left out on all sides at a time; empty where none was."""
+        sides = (self.holdout.left_out, self.twin.left_out, self.train.left_out)
+        return [Replication(*contrasts) for contrasts in zip(*sides, strict=False)]
 
 
 def _common(*sides: Contrasts) -> tuple[Pair, ...]:

@@ -21,7 +21,7 @@ _SHARED: dict[str, Any] = {
     "against": "train",
     "floor": "shuffled labels",
     "needs": ("label",),
-    "resampling": "together",
+    "resampling": "donors",
     "unit": "genes",
 }
 _REFERENCE = "Nanda & Saha 2026, bioRxiv 10.64898/2026.05.22.726357; DESeq2: Love et al. 2014, Genome Biology 15:550"

@@ -25,7 +25,7 @@ _SHARED: dict[str, Any] = {
     "against": "train",
     "floor": "shuffled labels",
     "needs": ("label",),
-    "resampling": "together",
+    "resampling": "donors",
     "unit": "genes",
 }
 _LFC = ("de.real.lfc", "de.twin.lfc")
@@ -139,7 +139,8 @@ def padj_pearson(real: Floats, twin: Floats) -> float:
 
 
 def _evidence(padj: Floats) -> Floats:
-    return np.minimum(-np.log10(np.maximum(padj, 1e-300)), LARGEST)
+    evidence: Floats = -np.log10(np.maximum(padj, 10.0**-LARGEST))
+    return evidence
 
 
 def over_pairs(figure: Callable[[Floats, Floats], float], real: Floats, twin: Floats) -> float:

@@ -42,6 +42,12 @@ def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) ->
     ----------
     Smyth 2004, Statistical Applications in Genetics and Molecular Biology 3:3 (limma).
     """
+    difference, p_values = moderated_test(values, table, pair)
+    return difference, false_discovery_control(p_values)
+
+
+def moderated_test(values: NDArray[Any], table: pd.DataFrame, pair: Pair) -> tuple[Floats, Floats]:
+    """Return what `moderated_contrast` does, with p-values that are not adjusted."""
     model = model_matrix(table, list(table.columns), (LABEL, *pair))
     matrix, contrast = model.matrix, model.contrast
     inverse = np.linalg.inv(matrix.T @ matrix)
@@ -64,7 +70,7 @@ def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) ->
         statistic = difference[varies] / np.sqrt(variance * float(contrast @ inverse @ contrast))
         total = min(prior_freedom + freedom, freedom * len(residual_variance))
         p_values[varies] = 2 * t.sf(np.abs(statistic), total)
-    return difference, false_discovery_control(p_values)
+    return difference, p_values
 
 
 def variance_prior(variances: Floats, freedom: int) -> tuple[float, float]:

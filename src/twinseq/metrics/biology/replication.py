@@ -21,7 +21,7 @@ _SHARED: dict[str, Any] = {
     "against": "holdout",
     "floor": "shuffled labels",
     "needs": ("label",),
-    "resampling": "together",
+    "resampling": "donors",
     "unit": "genes",
 }
 

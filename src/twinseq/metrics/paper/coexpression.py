@@ -20,7 +20,7 @@ _WEAKNESS = (
 )
 
 
-def edge_counts(train: Floats, twin: Floats) -> Floats:
+def edge_counts(train: Floats, twin: Floats) -> NDArray[np.float64]:
     """Count edges r > cut among pairs of genes, in blocks of rows.
 
     Parameters
