@@ -1,7 +1,5 @@
 """Patients who are followed for some time."""
 
-import dataclasses
-
 import numpy as np
 
 from twinseq.cohort import Cohort
@@ -14,6 +12,6 @@ def followed(cohort: Cohort, seed: int) -> Cohort:
     rng = np.random.default_rng(seed)
     risk = 0.5 * cohort.adata.uns["truth"]["samples"]["MODULE_01"].to_numpy() + 2.0 * (cohort.labels() == "case")
     death, leaving = rng.exponential(40 * np.exp(-risk)), rng.uniform(6, 60, len(risk))
-    cohort.adata.obs["months"] = np.minimum(death, leaving)
-    cohort.adata.obs["died"] = (death <= leaving).astype(int)
-    return dataclasses.replace(cohort, covariates=(*cohort.covariates, *SURVIVAL))
+    adata = cohort.adata.copy()
+    adata.obs["months"], adata.obs["died"] = np.minimum(death, leaving), (death <= leaving).astype(int)
+    return cohort.with_adata(adata, covariates=(*cohort.covariates, *SURVIVAL))

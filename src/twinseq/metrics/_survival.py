@@ -119,6 +119,9 @@ class Survival:
     @cached_property
     def real(self) -> Outcome:
         """Outcome of the training data."""
+        # What the twin lacks was left out of the training data too (`with_survival`): say that it is the twin.
+        for name in self._comparison.space.survival or ():
+            _column(self._comparison.twin, name, "twin")
         return Outcome.of(self._comparison.train, "training data")
 
     @cached_property
