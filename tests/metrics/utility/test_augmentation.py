@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twinseq import metrics
-from twinseq.metrics import Comparison
+from twinseq.metrics import Comparison, NotComputableError
 from twinseq.metrics._controls import shuffled_labels
 from twinseq.metrics.utility.augmentation import joined
 from twinseq.metrics.utility.models import fit, tuned
@@ -26,6 +26,12 @@ def test_both_sides_are_learnt_from(comparison: Comparison):
     truth = comparison.tstr.truth
     real = auc(truth, comparison.trtr["top500_logistic"])
     assert figure(comparison, "augmentation_auc_logistic") == pytest.approx(auc(truth, probability) - real)
+
+
+def test_a_twin_that_would_push_real_samples_out_is_not_added(comparison: Comparison):
+    many = comparison.train.subset(np.zeros(970, dtype=int))
+    with pytest.raises(NotComputableError, match="1,010 samples together"):
+        joined(comparison.train, many)
 
 
 def test_null_more_real_data_do_no_harm(comparison: Comparison):

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from .._profiles import Profiles
-from .._registry import register
+from .._registry import NotComputableError, register
+from .models import MOST
 from .tstr import auc_difference
 
 _SHARED: dict[str, Any] = {
@@ -28,7 +29,18 @@ _MODELS = {"logistic": "elastic-net logistic regression", "trees": "boosted tree
 
 
 def joined(train: Profiles, twin: Profiles) -> Profiles:
-    """Return training data and twin as one set of samples; without covariates, which no classifier uses."""
+    """Return training data and twin as one set of samples; without covariates, which no classifier uses.
+
+    Raises
+    ------
+    NotComputableError
+        Together they are more samples than the classifiers learn from, and each would crowd the other out.
+    """
+    if train.n_samples + twin.n_samples > MOST:
+        raise NotComputableError(
+            f"training data and twin have {train.n_samples + twin.n_samples:,} samples together, and the classifiers "
+            f"learn from {MOST:,} at most: adding the twin would only push real samples out"
+        )
     values = np.concatenate([train.values, twin.values])
     labels = np.concatenate([train.labels, twin.labels])
     return Profiles(values, labels, pd.DataFrame(index=range(len(labels))), train.space)
