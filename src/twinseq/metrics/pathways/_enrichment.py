@@ -72,17 +72,18 @@ def enrich(profiles: Profiles, panel: Panel) -> Enrichment:
     """
     contrasts = profiles.contrasts
     try:
-        ranks = statistics(profiles, contrasts.pairs)[panel.ranked]
+        pairs, ranks = statistics(profiles)
     except TwinseqError as error:
         raise NotComputableError(f"genes could not be ranked: {error}") from error
+    contrasts, jobs = contrasts.of_pairs(pairs), profiles.space.jobs
     called, lfc = contrasts.moderate[panel.ranked], np.nan_to_num(contrasts.lfc[panel.ranked])
-    found = [prerank(column, panel.members, panel.random_sets, profiles.space.jobs) for column in ranks.T]
+    found = [prerank(column, panel.members, panel.random_sets, jobs) for column in ranks[panel.ranked].T]
 
     def over(listed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.column_stack([over_represented(column, panel.members, FDR) for column in listed.T])
 
     return Enrichment(
-        pairs=contrasts.pairs,
+        pairs=pairs,
         nes=np.column_stack([one.nes for one in found]),
         fdr=np.column_stack([one.fdr for one in found]),
         over_up=over(called & (lfc > 0)),

@@ -2,7 +2,7 @@
 
 Scores, normalisation and false discovery rates are those of GSEA (and of gseapy's ``prerank``). The one
 difference is where the null comes from: the score of a random set depends on its size alone, so that sets of one
-size share their random sets, and a random set of a larger size extends the smaller one.
+size share their random sets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from ...de._compile import kernel
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+Draws = NDArray[np.int32]
 BLOCK = 50
+WIDTH = 4000
+"""How many ranks are drawn at a time, for sets of several sizes to share."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,16 @@ class RandomSets:
     Parameters
     ----------
     places
-        ``n_permutations × largest size``: the first ``k`` entries of a row are a random set of ``k`` ranks.
+        ``n_permutations × width``: any ``k`` entries of a row are a random set of ``k`` ranks.
     """
 
-    places: Places
+    places: Draws
 
     @classmethod
     def draw(cls, n_genes: int, largest: int, n_permutations: int, rng: np.random.Generator) -> RandomSets:
-        """Draw sets without replacement from ``n_genes`` ranks."""
-        return cls(np.array([rng.permutation(n_genes)[:largest] for _ in range(n_permutations)], dtype=np.int64))
+        """Draw without replacement from ``n_genes`` ranks, enough for sets of up to ``largest``."""
+        width = min(n_genes, max(2 * largest, WIDTH))
+        return cls(np.array([rng.permutation(n_genes)[:width] for _ in range(n_permutations)], dtype=np.int32))
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def prerank(
     >>> bool(result.nes[0] > 2), bool(result.fdr[1] > 0.2)
     (True, True)
     """
+    if not statistic.any():
+        return Enriched(*np.full((3, len(members)), np.nan))
     order = np.argsort(-statistic, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -107,37 +113,29 @@ def enrichment_score(places: Places, weights: Floats, size: int) -> float:
         # The sum is lowest just ahead of a gene of the set, and highest at it.
         missed = (places[index] - index) * step
         lowest = min(lowest, hits - missed)
-        # A set whose statistics are all zero counts its genes alike.
+        # In a set whose statistics are all zero every gene counts alike.
         hits += weights[places[index]] / total if total > 0 else 1.0 / size
         highest = max(highest, hits - missed)
     return highest if highest >= -lowest else lowest
 
 
 @kernel
-def _null_block(start: int, stop: int, weights: Floats, sizes: Places, places: Places, null: Floats) -> None:
+def _null_block(start: int, stop: int, weights: Floats, sizes: Places, places: Draws, null: Floats) -> None:
     """Write the scores of random sets ``start … stop - 1`` at every size into ``null`` (``n_sizes × n``)."""
-    longest = sizes[-1]
-    merged, other = np.empty(longest, dtype=np.int64), np.empty(longest, dtype=np.int64)
+    width = places.shape[1]
     for permutation in range(start, stop):
-        filled = 0
+        at = 0
         for number in range(len(sizes)):
-            # Sorting only what is new, and merging, keeps the cost in proportion to the size.
-            fresh = np.sort(places[permutation, filled : sizes[number]])
-            left, right, at = 0, 0, 0
-            while left < filled or right < len(fresh):
-                if right >= len(fresh) or (left < filled and merged[left] < fresh[right]):
-                    other[at] = merged[left]
-                    left += 1
-                else:
-                    other[at] = fresh[right]
-                    right += 1
-                at += 1
-            merged, other = other, merged
-            filled = sizes[number]
-            null[number, permutation] = enrichment_score(merged, weights, filled)
+            size = sizes[number]
+            drawn = np.empty(size, dtype=np.int64)
+            for index in range(size):
+                drawn[index] = places[permutation, (at + index) % width]
+            # The next size starts where this one ends, so that the scores of different sizes owe little to each other.
+            at = (at + size) % width
+            null[number, permutation] = enrichment_score(np.sort(drawn), weights, size)
 
 
-def _null(weights: Floats, sizes: Places, places: Places, n_threads: int) -> Floats:
+def _null(weights: Floats, sizes: Places, places: Draws, n_threads: int) -> Floats:
     n_permutations = len(places)
     null = np.empty((len(sizes), n_permutations))
     starts = range(0, n_permutations, BLOCK)

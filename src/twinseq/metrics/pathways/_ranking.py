@@ -1,17 +1,17 @@
-"""The statistic by which genes are ranked: DESeq2's Wald statistic, or the moderated t of continuous values."""
+"""The statistic by which genes are ranked: DESeq2's Wald statistic, or limma's moderated t as a z-score."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from ...de import fit_deseq2
-from ...de.modelmatrix import model_matrix
-from ..biology.design import LABEL, Pair, estimable
-from ..biology.linear_model import variance_prior
+from ...de import fit_model
+from ..biology.contrasts import testable
+from ..biology.design import LABEL, Pair
+from ..biology.linear_model import moderated_test
 
 if TYPE_CHECKING:
     from .._profiles import Profiles
@@ -19,57 +19,40 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def statistics(profiles: Profiles, pairs: tuple[Pair, ...]) -> Floats:
-    """Return the statistic of each tested gene for pairs of classes, ``n_genes × n_pairs``; 0 where there is none.
+def statistics(profiles: Profiles) -> tuple[tuple[Pair, ...], Floats]:
+    """Return the pairs of classes and each tested gene's statistic in them, ``n_genes × n_pairs``.
 
-    The model is that of the contrasts: a covariate that this side cannot estimate is left out.
+    The model is that of the contrasts. A gene without a statistic on this side, since nobody expresses it, gets 0.
+
+    Raises
+    ------
+    NotComputableError, CohortError
+        No pair of classes can be tested.
     """
     space = profiles.space
-    table, _ = space.design.table(profiles)
+    table, pairs, _ = testable(profiles, space.design, profiles.labels)
     values = profiles.values[:, space.expressed]
-    columns = []
-    for pair in pairs:
-        model = table
-        while len(model.columns) > 1 and not estimable(model, pair):
-            model = model.drop(columns=model.columns[-2])
-        if space.kind == "continuous":
-            columns.append(moderated_t(values, model, pair))
-        else:
-            fit = fit_deseq2(
-                values,
-                model,
-                list(model.columns),
-                (LABEL, *pair),
-                refit_cooks=False,
-                cooks_filter=False,
-                independent_filter=False,
-                n_cpus=space.jobs,
-            )
-            columns.append(fit["stat"].to_numpy(dtype=np.float64))
-    return np.nan_to_num(np.column_stack(columns), nan=0.0)
-
-
-def moderated_t(values: NDArray[Any], table: pd.DataFrame, pair: Pair) -> Floats:
-    """Return limma's moderated t of each gene; 0 for a gene that does not vary within the model's groups.
-
-    References
-    ----------
-    Smyth 2004, Statistical Applications in Genetics and Molecular Biology 3:3.
-    """
-    model = model_matrix(table, list(table.columns), (LABEL, *pair))
-    inverse = np.linalg.inv(model.matrix.T @ model.matrix)
-    coefficients = inverse @ model.matrix.T @ values
-    freedom = len(model.matrix) - model.matrix.shape[1]
-    variance = ((values - model.matrix @ coefficients) ** 2).sum(axis=0) / freedom
-    varies = variance > 1e-20 * np.maximum((np.asarray(values, dtype=float) ** 2).mean(axis=0), 1e-300)
-    statistic = np.zeros(values.shape[1])
-    if varies.any():
-        prior_freedom, prior = variance_prior(variance[varies], freedom)
-        shrunk = (
-            np.full(int(varies.sum()), prior)
-            if np.isinf(prior_freedom)
-            else (prior_freedom * prior + freedom * variance[varies]) / (prior_freedom + freedom)
+    if space.kind == "continuous":
+        columns = [signed_z(*moderated_test(values, table, pair)) for pair in pairs]
+    else:
+        fitted = fit_model(
+            values,
+            table,
+            list(table.columns),
+            (LABEL, *pairs[0]),
+            refit_cooks=False,
+            cooks_filter=False,
+            n_cpus=space.jobs,
         )
-        error = np.sqrt(shrunk * float(model.contrast @ inverse @ model.contrast))
-        statistic[varies] = (model.contrast @ coefficients)[varies] / error
-    return statistic
+        columns = [fitted.test(*pair)["stat"].to_numpy(dtype=np.float64) for pair in pairs]
+    return pairs, np.nan_to_num(np.column_stack(columns), nan=0.0)
+
+
+def signed_z(difference: Floats, p_values: Floats) -> Floats:
+    """Return two-sided p-values as standard normal deviates with the sign of a difference.
+
+    >>> signed_z(np.array([2.0, -1.0]), np.array([0.05, 1.0])).round(2)
+    array([ 1.96, -0.  ])
+    """
+    z: Floats = np.sign(difference) * norm.isf(np.maximum(p_values, 1e-300) / 2)
+    return z
