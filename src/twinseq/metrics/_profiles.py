@@ -264,6 +264,20 @@ class Profiles:
 
         return OneVsRest.fit(self.log, self.labels)
 
+    @cached_property
+    def paper_scaled(self) -> Floats:
+        """`log` on the scale on which genes of the training data have mean 0 and variance 1."""
+        from .paper.classifiers import scaled
+
+        return scaled(self.space.train.log, self.log)
+
+    @cached_property
+    def paper_classifier_scaled(self) -> OneVsRest:
+        """The same classifier, fitted to `paper_scaled`."""
+        from .paper.classifiers import OneVsRest
+
+        return OneVsRest.fit(self.paper_scaled, self.labels)
+
     @property
     def contrasts(self) -> Contrasts:
         """Differential expression of every pair of classes.

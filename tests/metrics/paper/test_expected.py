@@ -73,7 +73,7 @@ def test_genes_shared_by_classifiers_are_as_many_as_in_the_starter_kit(sides: Co
 
 
 def test_weighted_f1_is_that_of_the_paper(sides: Comparison, expected: dict):
-    test = sides.holdout.log, sides.holdout.labels
+    test = sides.holdout.paper_scaled, sides.holdout.labels
     for side, key in ((sides.twin, "synthetic"), (sides.train, "real")):
-        found = weighted_f1(sides.train.log, side.log, side.labels, *test)
+        found = weighted_f1(side.paper_classifier_scaled, *test)
         assert found == pytest.approx(expected[f"f1_weighted_{key}_scaled"], abs=1e-4)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 PERMUTATIONS = 10
-MOST_GENES = 2000
+MOST_GENES = 1000
 
 
 @register(
@@ -30,7 +30,7 @@ MOST_GENES = 2000
         "outliers that the model does not expect, and its p-values are too small. Genes are correlated, so that single "
         "permutations scatter widely."
     ),
-    formula="mean over 10 permutations of the labels of S of P(p < .05), unadjusted; at most 2,000 random genes",
+    formula="mean over 10 permutations of the labels of S of P(p < .05), unadjusted; at most 1,000 random genes",
     group="biology",
     direction="lower",
     ideal=PADJ,
