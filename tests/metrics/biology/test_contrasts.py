@@ -12,6 +12,7 @@ from twinseq import metrics
 from twinseq.cohort import Cohort
 from twinseq.de import fit_deseq2
 from twinseq.metrics import Comparison, NotComputableError, Profiles, Space
+from twinseq.metrics.biology import contrasts as contrasts_module
 
 
 @pytest.mark.real
@@ -126,3 +127,11 @@ def test_a_class_too_small_to_lose_a_donor_leaves_no_interval_over_donors(rng):
     sides.leave_out(6)
     assert space.train.contrasts.pairs == (("b", "a"), ("c", "a"), ("c", "b"))
     assert sides.left_out(metrics.get("de_recall")) == []
+
+
+def test_contrasts_that_would_fill_the_memory_are_not_tested_again(rng, monkeypatch):
+    monkeypatch.setattr(contrasts_module, "MOST_LEFT_OUT", 300 * 3 * 6 - 1)
+    space = three_classes(rng)
+    sides = Comparison(space, space.train, space.train)
+    sides.leave_out(6)
+    assert space.train.contrasts.left_out == ()

@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 PADJ, LFC, BASE_MEAN = 0.05, 1.0, 10.0
+MOST_LEFT_OUT = 20_000_000
+"""Genes × pairs × groups above which the contrasts without each group would take gigabytes, and are not made."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def run_contrasts(
         raise NotComputableError("no gene has 10 counts or more in training")
     model, pairs, fewer = testable(profiles, design, profiles.labels)
     note = f"{fewer} covariate(s) could not be adjusted for" if fewer else ""
+    if groups is not None and len(genes) * len(pairs) * (int(groups.max()) + 1) > MOST_LEFT_OUT:
+        groups = None
     test = _test_values if profiles.space.kind == "continuous" else _test_counts
     try:
         full, without = test(profiles.values[:, genes], model, pairs, jobs, groups)

@@ -92,9 +92,9 @@ class OneVsRest:
         return np.unique(np.argsort(self.coefficients, axis=1)[:, -TOP:])
 
 
-def scaled(train: Floats, other: Floats) -> Floats:
+def scaled(train: Floats, other: Floats) -> NDArray[np.float64]:
     """Return profiles on the scale on which genes of the training data have mean 0 and variance 1."""
-    out: Floats = StandardScaler().fit(train).transform(other)
+    out: NDArray[np.float64] = StandardScaler().fit(train).transform(other)
     return out
 
 
