@@ -15,6 +15,7 @@ from .figures.covariates import covariate_shares
 from .figures.curves import detected_genes, library_sizes
 from .figures.fold_changes import fold_changes
 from .figures.mean_variance import mean_variance
+from .figures.pathways import pathways
 from .figures.pca import pca
 from .figures.roc import roc
 from .figures.spectrum import spectrum
@@ -79,6 +80,7 @@ class Section:
 TITLES = {
     "fidelity": "Fidelity",
     "biology": "Biology",
+    "pathways": "Pathways: enrichment of gene sets",
     "utility": "Utility: training on the twin",
     "covariates": "Covariates",
     "privacy": "Privacy: descriptive distances",
@@ -92,6 +94,11 @@ LEADS = {
         "Would an analyst who has only the twin come to the same findings? Differential expression is tested in the "
         "real data and in the twin with the same design, and the results are compared gene by gene.",
         "Co-expression is correlation within classes, so that genes are not tied for differing between them alike.",
+    ),
+    "pathways": (
+        "Would an analyst who has only the twin name the same pathways? Genes are ranked by the statistic of "
+        "differential expression, and sets whose genes gather at one end of the list are enriched (pre-ranked GSEA); "
+        "over-representation asks the same of the list of differential genes.",
     ),
     "utility": (
         "Is a classifier that has only seen the twin as good, on real donors it has never met, as one trained on the "
@@ -191,7 +198,9 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
     if key == "biology":
         groups, without = _contrasts(report.tables.get("de_genes"))
         missing.extend(without)
-    every = rows(report.metrics, key, holdout="holdout" in report.provenance.get("cohorts", {}))
+    if key == "pathways":
+        groups, missing = _pathways(report.tables.get("pathways"))
+    every = _rows(report, key)
     own = [row for row in every if not row.name.startswith("paper_")]
     order = {name: place for place, name in enumerate(HEADLINES.get(key, ()))}
     first = sorted((row for row in own if row.name in order), key=lambda row: order[row.name]) or own
@@ -207,6 +216,23 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
         groups=tuple(groups),
         missing=tuple(missing),
     )
+
+
+def _rows(report: AuditReport, key: str) -> list[Row]:
+    """Return the metric rows of a section; those of pathways belong to biology and have a section of their own."""
+    group = "biology" if key == "pathways" else key
+    every = rows(report.metrics, group, holdout="holdout" in report.provenance.get("cohorts", {}))
+    return [row for row in every if group != "biology" or row.name.startswith("pathway_") == (key == "pathways")]
+
+
+def _pathways(table: pd.DataFrame | None) -> tuple[list[Group], list[str]]:
+    if table is None or table.empty:
+        return [], ["Enrichment scores: the audit gave no table of gene sets."]
+    every = list(contrasts(table))
+    figures = [(name, pathways(sets)) for name, sets in every[:CONTRASTS]]
+    groups = [Group(shown(name, 80), (figure,)) for name, figure in figures if figure is not None]
+    left = [shown(name, 40) for name, _ in every[CONTRASTS:]]
+    return groups, [f"{len(left)} more contrasts, kept in the table: {', '.join(left[:20])}."] if left else []
 
 
 def _contrasts(table: pd.DataFrame | None) -> tuple[list[Group], list[str]]:

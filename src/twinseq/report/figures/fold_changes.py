@@ -45,8 +45,8 @@ def fold_changes(genes: pd.DataFrame) -> Figure:
             "xaxis": axis("log2 fold change, real", padded(limits)),
             "yaxis": axis(f"log2 fold change, {name}", padded(limits)),
             "shapes": [
-                _diagonal(-reach, -reach, reach, reach, "var(--faint)", "dot"),
-                _diagonal(-reach, shift - slope * reach, reach, shift + slope * reach, "var(--ink)", "solid"),
+                diagonal(-reach, -reach, reach, reach, "var(--faint)", "dot"),
+                diagonal(-reach, shift - slope * reach, reach, shift + slope * reach, "var(--ink)", "solid"),
             ],
             "annotations": [note(f"r = {number(r)}<br>slope = {number(slope)}", 0.04, 0.97)],
         }
@@ -67,6 +67,7 @@ def fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
     return (sxy / np.sqrt(sxx * syy) if syy > 0 else float("nan")), sxy / sxx
 
 
-def _diagonal(x0: float, y0: float, x1: float, y1: float, colour: str, dash: str) -> dict[str, object]:
+def diagonal(x0: float, y0: float, x1: float, y1: float, colour: str, dash: str) -> dict[str, object]:
+    """Return a straight line through the panel."""
     line = {"color": colour, "width": 1.2, "dash": dash}
     return {"type": "line", "x0": x0, "y0": y0, "x1": x1, "y1": y1, "line": line}
