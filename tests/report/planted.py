@@ -69,6 +69,7 @@ def hostile(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         "roc": ["panel", "model"],
         "covariates": ["covariate", "level_or_bin"],
         "survival": ["label"],
+        "pathways": ["contrast", "gene_set", "direction"],
     }.items():
         for column in columns:
             codes = pd.factorize(tables[name][column])[0]
@@ -97,6 +98,17 @@ def module_table(rng: np.random.Generator) -> pd.DataFrame:
         for source, share, lowest in (("twin", 0.9, 5), ("holdout", 0.97, 12))
     ]
     return pd.concat(parts)
+
+
+def pathway_table(rng: np.random.Generator, contrast: str = "tumour vs normal") -> pd.DataFrame:
+    nes = rng.normal(0, 1.5, 200)
+    table = {"contrast": contrast, "gene_set": [f"SET {index}" for index in range(200)], "size": range(10, 210)}
+    for source, noise in (("real", 0.0), ("twin", 0.1), ("holdout", 0.4)):
+        scores = nes + rng.normal(0, noise, 200)
+        table[f"nes_{source}"] = scores
+        table[f"fdr_{source}"] = np.minimum(1, 20 * norm.sf(np.abs(scores) * 1.6))
+    table["direction"] = np.where(nes > 0, "up", "down")
+    return pd.DataFrame(table)
 
 
 def survival_table() -> pd.DataFrame:
@@ -171,10 +183,14 @@ def make_tables(seed: int = 0, n_genes: int = 2000) -> dict[str, pd.DataFrame]:
         "edge_correlations": pair_table(),
         "modules": module_table(rng),
         "survival": survival_table(),
+        "pathways": pathway_table(rng),
     }
 
 
 METRICS = (
+    MetricResult(
+        "pathway_recall", "biology", 0.93, "higher", 1, (0.9, 0.95), "gene sets", 0.8, "hold-out", 0.1, "shuffled"
+    ),
     MetricResult(
         "library_size_ks", "fidelity", 0.11, "lower", 0, (0.07, 0.2), "", 0.13, "hold-out", 0.9, "independent"
     ),

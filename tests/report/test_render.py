@@ -121,7 +121,7 @@ def test_every_plot_has_words_and_a_drawing(page, elements):
     panels = json.loads(re.search(r'id="panels">(.*?)</script>', page, re.S).group(1))
     assert [int(plot["data-panel"]) for plot in plots] == list(range(len(panels)))
     assert all(plot["aria-label"] and plot["role"] == "img" for plot in plots)
-    assert len(elements.named("figure")) == len(elements.named("figcaption")) == 13
+    assert len(elements.named("figure")) == len(elements.named("figcaption")) == 14
 
 
 def test_tables_have_captions_and_scopes(elements):
@@ -152,6 +152,7 @@ def test_without_a_holdout():
         name: table[table["source"] != "holdout"] if "source" in table else table for name, table in tables.items()
     }
     tables["de_genes"][["lfc_holdout", "padj_holdout"]] = float("nan")
+    tables["pathways"][["nes_holdout", "fdr_holdout"]] = float("nan")
     del tables["roc"]
     metrics = tuple(metric for metric in METRICS if metric.group != "utility")
     words = Elements(render(make_report(tables=tables, metrics=metrics))).words

@@ -10,10 +10,10 @@ from ..metrics import get
 ACRONYMS = {
     "auc": "AUC", "c2st": "C2ST", "cox": "Cox", "cv": "CV", "dcr": "DCR", "de": "DE", "f1": "F1", "fpr": "FPR",
     "hr": "HR", "jaccard": "Jaccard", "km": "Kaplan–Meier", "ks": "KS", "lfc": "LFC", "mad": "MAD",
-    "mmd": "MMD", "nes": "NES", "nndr": "NNDR", "p5": "5th percentile", "padj": "adjusted p", "pca": "PCA",
-    "pearson": "Pearson", "pr": "PR", "prdc": "PRDC", "r": "r", "r0": "at r > 0", "r03": "at r > 0.3",
-    "r05": "at r > 0.5", "spearman": "Spearman", "top100": "top 100", "top500": "top 500", "tpr": "TPR",
-    "trtr": "TRTR", "trts": "TRTS", "tstr": "TSTR", "tv": "TV", "w1": "Wasserstein distance", "z": "z",
+    "mmd": "MMD", "nes": "NES", "nndr": "NNDR", "ora": "ORA", "p5": "5th percentile", "padj": "adjusted p",
+    "pca": "PCA", "pearson": "Pearson", "pr": "PR", "prdc": "PRDC", "r": "r", "r0": "at r > 0", "r03": "at r > 0.3",
+    "r05": "at r > 0.5", "spearman": "Spearman", "top100": "top 100", "top500": "top 500", "topk": "top-k",
+    "tpr": "TPR", "trtr": "TRTR", "trts": "TRTS", "tstr": "TSTR", "tv": "TV", "w1": "Wasserstein distance", "z": "z",
     "zsummary": "Zsummary",
 }  # fmt: skip
 

@@ -26,7 +26,8 @@ _SHARED: dict[str, Any] = {
     "against": "train",
     "floor": "shuffled labels",
     "needs": ("label", "gene sets"),
-    "resampling": "together",
+    # Sets lie within each other: resampled as if they were independent, they would give far too narrow an interval.
+    "resampling": "none",
     "unit": "gene sets",
 }
 _NES = ("pathways.real.nes", "pathways.twin.nes")
