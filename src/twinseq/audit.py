@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from . import generators
 from . import metrics as registry
 from .cohort import Cohort, shorten
-from .errors import CohortError, TwinseqError
+from .errors import CohortError, ConfigError, TwinseqError
 from .geneids import Matched, match
 from .genesets import read_gene_sets
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
@@ -123,6 +123,8 @@ def audit(
 def _matched(train: Cohort, gene_sets: Sequence[str | Path], gene_ids: str | Path | None) -> Matched | None:
     """Read the gene sets and find their genes, before anything is spent on a cohort that they do not fit."""
     if not gene_sets:
+        if gene_ids is not None:
+            raise ConfigError("A table of gene ids (gene_ids, --gene-ids) serves gene sets only: give these too.")
         return None
     means = np.asarray(train.adata.X.mean(axis=0), dtype=np.float64).ravel()
     return match(train.genes.astype(str).tolist(), means, read_gene_sets(gene_sets), gene_ids)

@@ -8,7 +8,9 @@ from patients import SURVIVAL, followed
 from threadpoolctl import threadpool_limits
 
 from twinseq.cohort import Cohort
-from twinseq.datasets import simulate_cohort
+from twinseq.datasets import gene_sets, simulate_cohort
+from twinseq.geneids import match
+from twinseq.genesets import GeneSets
 from twinseq.metrics import Comparison, Profiles, Space
 
 SIZE = {"n_cases": 18, "n_controls": 22, "n_genes": 900, "missing_rate": 0.0}
@@ -33,7 +35,8 @@ def second_draw() -> Cohort:
 
 @pytest.fixture(scope="session")
 def comparison(train: Cohort, holdout: Cohort, second_draw: Cohort) -> Comparison:
-    space = Space(train)
+    modules = GeneSets({name: tuple(genes) for name, genes in gene_sets(train).items()})
+    space = Space(train, gene_sets=match(list(train.genes), np.ones(train.n_genes), modules))
     return Comparison(space, space.train, Profiles.of(second_draw, space), Profiles.of(holdout, space))
 
 
