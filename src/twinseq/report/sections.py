@@ -84,6 +84,7 @@ TITLES = {
     "utility": "Utility: training on the twin",
     "covariates": "Covariates",
     "privacy": "Privacy: descriptive distances",
+    "paper": "Community benchmark",
 }
 LEADS = {
     "fidelity": (
