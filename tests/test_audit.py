@@ -273,7 +273,7 @@ def test_intervals_of_differential_expression_go_over_donors_unless_told_otherwi
     train: Cohort, twin: Cohort, holdout: Cohort
 ):
     over_donors = audit(train, twin, holdout=holdout, metrics=["lfc_pearson", "lfc_replication"])
-    over_genes = audit(train, twin, holdout=holdout, metrics=["lfc_pearson", "lfc_replication"], bootstrap=0)
+    over_genes = audit(train, twin, holdout=holdout, metrics=["lfc_pearson", "lfc_replication"], jackknife=0)
     for name in ("lfc_pearson", "lfc_replication"):
         assert over_donors[name].ci_note == "jackknife over donors, 20 groups"
         assert over_genes[name].ci_note == "bootstrap over genes"

@@ -46,7 +46,7 @@ def audit(
     survival: tuple[str, str] | None = None,
     gene_sets: Sequence[str | Path] = (),
     gene_ids: str | Path | None = None,
-    bootstrap: int = 20,
+    jackknife: int = 20,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -75,7 +75,7 @@ def audit(
         GMT files for the pathway metrics, or ``"enrichr:NAME"`` for a library to be fetched.
     gene_ids
         A csv table that translates the cohort's gene ids into those of the sets, where these do not match.
-    bootstrap
+    jackknife
         Number of groups of donors, of the real data and of the twin, that are left out in turn for the intervals of
         differential expression. With 0, or with too few donors, these are bootstrap intervals over genes.
     seed
@@ -117,7 +117,7 @@ def audit(
     steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
-        return _measure(ordered, chosen, survival, matched, bootstrap, seed, jobs, steps, with_tables=metrics is None)
+        return _measure(ordered, chosen, survival, matched, jackknife, seed, jobs, steps, with_tables=metrics is None)
 
 
 def _matched(train: Cohort, gene_sets: Sequence[str | Path], gene_ids: str | Path | None) -> Matched | None:
@@ -155,7 +155,7 @@ def _measure(
     chosen: list[Metric],
     survival: tuple[str, str] | None,
     matched: Matched | None,
-    bootstrap: int,
+    jackknife: int,
     seed: int,
     jobs: int,
     steps: _Steps,
@@ -167,7 +167,7 @@ def _measure(
     space = Space(ordered["train"], seed, jobs, survival, matched)
     profiles = {name: Profiles.of(cohort, space) for name, cohort in ordered.items() if name != "train"}
     main = Comparison(space, space.train, profiles["twin"], profiles.get("holdout"))
-    main.leave_out(bootstrap)
+    main.leave_out(jackknife)
     tops = ceilings(
         main,
         ordered["train"].donors(),
