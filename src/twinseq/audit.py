@@ -6,8 +6,7 @@ import contextlib
 import functools
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,20 @@ from threadpoolctl import threadpool_limits
 from . import generators
 from . import metrics as registry
 from .cohort import Cohort, shorten
-from .errors import CohortError, ConfigError, TwinseqError
+from .errors import ConfigError, TwinseqError
 from .geneids import Matched, match
 from .genesets import read_gene_sets
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
 from .metrics import tables as aggregates
 from .metrics._ceilings import Ceiling, Role, ceiling_of, ceilings
 from .metrics._controls import CONTROLS, mean_profile, outliers, scrambled_genes, shuffled_labels
-from .metrics._inputs import check_disjoint, check_matching, in_order
+from .metrics._inputs import check_disjoint, check_matching, check_scale, in_order
 from .metrics._resample import bootstrap_interval, jackknife_interval
 from .metrics._survival import with_survival
+from .provenance import provenance
 from .results import AuditReport, MetricResult, Omitted
 
 Progress = Callable[[int, int, str], None]
-PACKAGES = ("twinseq", "numpy", "scipy", "pandas", "anndata", "scikit-learn", "statsmodels", "numba", "pydeseq2")
-OTHER_SCALE = 10.0
-"""How many times larger on average than the training data continuous values must be to be on another scale."""
 
 
 def audit(
@@ -109,7 +106,7 @@ def audit(
     if survival is not None:
         given = with_survival(given, survival)
         train = given["train"]
-    _check_scale(given)
+    check_scale(given)
     ordered = {name: in_order(cohort, train) for name, cohort in given.items()}
     check_disjoint(ordered)
     matched = _matched(ordered["train"], gene_sets, gene_ids)
@@ -128,26 +125,6 @@ def _matched(train: Cohort, gene_sets: Sequence[str | Path], gene_ids: str | Pat
         return None
     means = np.asarray(train.adata.X.mean(axis=0), dtype=np.float64).ravel()
     return match(train.genes.astype(str).tolist(), means, read_gene_sets(gene_sets), gene_ids)
-
-
-def _check_scale(sides: dict[str, Cohort]) -> None:
-    """Refuse continuous values held against others of a wholly different size, such as counts against logarithms.
-
-    Raises
-    ------
-    CohortError
-        The mean absolute value of one side is more than ten times that of the training data, or less than a tenth.
-    """
-    if sides["train"].kind == "counts":
-        return
-    sizes = {name: float(abs(cohort.adata.X).mean()) for name, cohort in sides.items()}
-    for name, cohort in sides.items():
-        small, large = sorted((sizes[name], sizes["train"]))
-        if large > OTHER_SCALE * small:
-            raise CohortError(
-                f"{cohort.source}: its values average {sizes[name]:.3g} in size, those of the training data "
-                f"{sizes['train']:.3g}. Bring both to the same scale: both VST, both log-CPM, or both raw counts."
-            )
 
 
 def _measure(
@@ -190,7 +167,7 @@ def _measure(
     omitted.extend(without)
     steps.finish()
     return AuditReport(
-        provenance=_provenance(ordered, main, tops, seed, jobs, steps.seconds),
+        provenance=provenance(ordered, main, tops, seed, jobs, steps.seconds),
         verdict=_verdict(main, omitted),
         metrics=tuple(results),
         omitted=tuple(omitted),
@@ -398,50 +375,3 @@ def _verdict(main: Comparison, omitted: list[Omitted]) -> dict[str, Any]:
             "before the twin is made, and hand them in as the hold-out"
         )
     return {"policy": None, "outcome": "not judged", "reasons": reasons}
-
-
-def _notes(main: Comparison) -> Iterator[tuple[str, str]]:
-    for name, side in (
-        ("train", main.train),
-        ("twin", main.twin),
-        ("holdout", main.holdout if main.has_holdout else None),
-    ):
-        with contextlib.suppress(NotComputableError):
-            if side is not None and side.contrasts.note:
-                yield name, side.contrasts.note
-
-
-def _provenance(
-    given: dict[str, Cohort],
-    main: Comparison,
-    tops: dict[Role, Ceiling],
-    seed: int,
-    jobs: int,
-    seconds: dict[str, float],
-) -> dict[str, Any]:
-    """Return how the figures came about; no sample's or donor's name is in it."""
-    out: dict[str, Any] = {
-        "versions": {name: version(name) for name in PACKAGES},
-        "roles": given["train"].roles(),
-        "cohorts": {name: {"samples": cohort.n_samples, "genes": cohort.n_genes} for name, cohort in given.items()},
-        "seed": seed,
-        "jobs": jobs,
-        "seconds": {part: round(spent, 2) for part, spent in seconds.items()},
-        "ceilings": {name: top.source for name, top in tops.items()},
-        "controls": dict(CONTROLS),
-    }
-    if main.space.survival is not None:
-        out["survival"] = dict(zip(("time", "event"), map(shorten, main.space.survival), strict=True))
-    if main.space.gene_sets is not None:
-        out["gene_sets"] = main.space.gene_sets.described()
-    if len(main.space.classes) > 1:
-        design = main.space.design
-        terms = [*design.numeric, *design.categorical, str(given["train"].label)]
-        out["differential_expression"] = {
-            "method": "DESeq2" if main.space.kind == "counts" else "linear model with moderated t-test",
-            "design": "~ " + " + ".join(shorten(term) for term in terms),
-            "left_out": {shorten(name): reason for name, reason in design.left_out.items()},
-            "genes_tested": len(main.space.expressed),
-            "notes": dict(_notes(main)),
-        }
-    return out

@@ -10,6 +10,9 @@ from ..cohort import Cohort, shorten
 from ..errors import CohortError
 from ._profiles import dense_values, row_digests
 
+OTHER_SCALE = 10.0
+"""How many times larger on average than the training data continuous values must be to be on another scale."""
+
 
 def check_matching(sides: dict[str, Cohort]) -> None:
     """Check genes, kind, label and classes of every side against the training data (``sides["train"]``).
@@ -55,6 +58,26 @@ def check_matching(sides: dict[str, Cohort]) -> None:
                     f"{cohort.source}: class '{shorten(lacking[0], 40)}' of column '{shorten(train.label)}' does not "
                     "occur. A twin must have every class of its training data."
                 )
+
+
+def check_scale(sides: dict[str, Cohort]) -> None:
+    """Refuse continuous values held against others of a wholly different size, such as counts against logarithms.
+
+    Raises
+    ------
+    CohortError
+        The mean absolute value of one side is more than ten times that of the training data, or less than a tenth.
+    """
+    if sides["train"].kind == "counts":
+        return
+    sizes = {name: float(abs(cohort.adata.X).mean()) for name, cohort in sides.items()}
+    for name, cohort in sides.items():
+        small, large = sorted((sizes[name], sizes["train"]))
+        if large > OTHER_SCALE * small:
+            raise CohortError(
+                f"{cohort.source}: its values average {sizes[name]:.3g} in size, those of the training data "
+                f"{sizes['train']:.3g}. Bring both to the same scale: both VST, both log-CPM, or both raw counts."
+            )
 
 
 def in_order(cohort: Cohort, train: Cohort) -> Cohort:
