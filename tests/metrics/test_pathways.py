@@ -17,10 +17,10 @@ from twinseq.geneids import match
 from twinseq.generators import create
 from twinseq.genesets import GeneSets, read_gene_sets
 from twinseq.metrics import Comparison, NotComputableError, Profiles, Space, names
+from twinseq.metrics.biology.linear_model import signed_z
 from twinseq.metrics.pathways._gsea import RandomSets, enrichment_score, prerank
 from twinseq.metrics.pathways._ora import over_representation
 from twinseq.metrics.pathways._panel import Panel
-from twinseq.metrics.pathways._ranking import signed_z
 from twinseq.metrics.pathways.concordance import nes_r, ora_recall, precision, recall, sign_agreement, topk_jaccard
 from twinseq.metrics.pathways.table import pathways
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,10 +38,13 @@ class Contrasts:
         Mean of normalised counts, log2 fold change (difference of means for continuous values), adjusted p.
     has_base_mean
         Whether ``base_mean`` is a count, to which the stringency "moderate" sets a lower limit.
+    stat
+        Statistic that ranks genes: DESeq2's Wald statistic, or the moderated t as a z-score. 0 for a gene that
+        nobody expresses on this side.
     note
         What was left out of the design on this side, if anything.
     left_out
-        The same with one group of samples left out at a time, where that was asked for.
+        The same with one group of samples left out at a time, where that was asked for; these have no ``stat``.
     """
 
     pairs: tuple[Pair, ...]
@@ -49,6 +52,7 @@ class Contrasts:
     lfc: Floats
     padj: Floats
     has_base_mean: bool
+    stat: Floats = field(default_factory=lambda: np.empty((0, 0)))
     note: str = ""
     left_out: tuple[Contrasts, ...] = ()
 
@@ -74,6 +78,7 @@ class Contrasts:
             self.lfc[:, columns],
             self.padj[:, columns],
             self.has_base_mean,
+            self.stat[:, columns] if self.stat.size else self.stat,
             self.note,
             tuple(side.of_pairs(pairs) for side in self.left_out),
         )
@@ -117,7 +122,7 @@ def run_contrasts(
         groups = None
     test = _test_values if profiles.space.kind == "continuous" else _test_counts
     try:
-        full, without = test(profiles.values[:, genes], model, pairs, jobs, groups)
+        full, stat, without = test(profiles.values[:, genes], model, pairs, jobs, groups)
     except TwinseqError as error:
         raise NotComputableError(f"differential expression could not be run: {error}") from error
     counted = profiles.space.kind == "counts"
@@ -125,7 +130,7 @@ def run_contrasts(
         # Without some group a class is too small, and figures over fewer pairs do not compare.
         without = []
     left_out = tuple(Contrasts(pairs, *arrays, counted) for arrays in without)
-    return Contrasts(pairs, *full, counted, note, left_out)
+    return Contrasts(pairs, *full, counted, np.nan_to_num(stat, nan=0.0), note, left_out)
 
 
 def testable(
@@ -165,42 +170,47 @@ Arrays = tuple[Floats, Floats, Floats]
 
 def _test_counts(
     values: NDArray[Any], table: pd.DataFrame, pairs: tuple[Pair, ...], jobs: int, groups: NDArray[np.intp] | None
-) -> tuple[Arrays, list[Arrays]]:
-    """Return means, fold changes and adjusted p-values, ``n_genes × n_pairs``: of all samples, and without a group."""
+) -> tuple[Arrays, Floats, list[Arrays]]:
+    """Return means, fold changes and adjusted p-values, ``n_genes × n_pairs``; the statistic; without each group.
+
+    The last holds means, fold changes and adjusted p-values only.
+    """
     fitted = fit_model(
         values, table, list(table.columns), (LABEL, *pairs[0]), refit_cooks=False, cooks_filter=False, n_cpus=jobs
     )
     results = [fitted.test(*pair) for pair in pairs]
-    base_mean, lfc, padj = (
+    base_mean, lfc, padj, stat = (
         np.column_stack([result[name].to_numpy() for result in results])
-        for name in ("baseMean", "log2FoldChange", "padj")
+        for name in ("baseMean", "log2FoldChange", "padj", "stat")
     )
     if groups is None:
-        return (base_mean, lfc, padj), []
+        return (base_mean, lfc, padj), stat, []
     # Single precision: many pairs of classes times twenty groups add up.
     means, changes, adjusted = (array.astype(np.float32) for array in fitted.test_without(groups, pairs))
-    return (base_mean, lfc, padj), list(zip(means, changes, adjusted, strict=True))
+    return (base_mean, lfc, padj), stat, list(zip(means, changes, adjusted, strict=True))
 
 
 def _test_values(
     values: NDArray[Any], table: pd.DataFrame, pairs: tuple[Pair, ...], _: int, groups: NDArray[np.intp] | None
-) -> tuple[Arrays, list[Arrays]]:
+) -> tuple[Arrays, Floats, list[Arrays]]:
     """Return what `_test_counts` does, for continuous values."""
 
-    def tested(rows: NDArray[np.bool_]) -> Arrays:
-        lfc, padj = (np.full((values.shape[1], len(pairs)), np.nan) for _ in range(2))
+    def tested(rows: NDArray[np.bool_]) -> tuple[Arrays, Floats]:
+        lfc, padj, stat = (np.full((values.shape[1], len(pairs)), np.nan) for _ in range(3))
         for column, pair in enumerate(pairs):
             part = table[rows]
             if estimable(part, pair):
-                lfc[:, column], padj[:, column] = moderated_contrast(values[rows], part, pair)
+                lfc[:, column], padj[:, column], stat[:, column] = moderated_contrast(values[rows], part, pair)
         base_mean = np.broadcast_to(values[rows].mean(axis=0)[:, None], lfc.shape)
-        return base_mean, lfc, padj
+        return (base_mean, lfc, padj), stat
 
-    full = tested(np.ones(len(values), dtype=bool))
+    full, stat = tested(np.ones(len(values), dtype=bool))
     if np.isnan(full[1]).all():
         # Let the model itself say what is wrong.
         moderated_contrast(values, table, pairs[0])
-    return full, [] if groups is None else [tested(groups != group) for group in range(int(groups.max()) + 1)]
+    if groups is None:
+        return full, stat, []
+    return full, stat, [tested(groups != group)[0] for group in range(int(groups.max()) + 1)]
 
 
 @dataclass(frozen=True)

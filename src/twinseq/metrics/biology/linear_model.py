@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
-from scipy.stats import false_discovery_control, t
+from scipy.stats import false_discovery_control, norm, t
 
 from ...de.modelmatrix import model_matrix
 from .design import LABEL, Pair
@@ -16,7 +16,7 @@ from .design import LABEL, Pair
 Floats = NDArray[np.float64]
 
 
-def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) -> tuple[Floats, Floats]:
+def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) -> tuple[Floats, Floats, Floats]:
     """Test one class against another by a moderated t-test, covariates in the model.
 
     Parameters
@@ -30,7 +30,7 @@ def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) ->
 
     Returns
     -------
-    Difference of means (tested − reference) and Benjamini–Hochberg adjusted p-value of each gene.
+    Difference of means (tested − reference), Benjamini–Hochberg adjusted p-value and z-score of each gene.
     Genes that do not vary within the model's groups get an adjusted p-value of 1.
 
     Raises
@@ -43,7 +43,17 @@ def moderated_contrast(values: NDArray[Any], table: pd.DataFrame, pair: Pair) ->
     Smyth 2004, Statistical Applications in Genetics and Molecular Biology 3:3 (limma).
     """
     difference, p_values = moderated_test(values, table, pair)
-    return difference, false_discovery_control(p_values)
+    return difference, false_discovery_control(p_values), signed_z(difference, p_values)
+
+
+def signed_z(difference: Floats, p_values: Floats) -> Floats:
+    """Return two-sided p-values as standard normal deviates with the sign of a difference.
+
+    >>> signed_z(np.array([2.0, -1.0]), np.array([0.05, 1.0])).round(2)
+    array([ 1.96, -0.  ])
+    """
+    z: Floats = np.sign(difference) * norm.isf(np.maximum(p_values, 1e-300) / 2)
+    return z
 
 
 def moderated_test(values: NDArray[Any], table: pd.DataFrame, pair: Pair) -> tuple[Floats, Floats]:

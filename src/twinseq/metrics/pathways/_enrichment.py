@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import TwinseqError
 from .._registry import NotComputableError
 from ..biology.design import Pair
 from ._gsea import prerank
 from ._ora import over_represented
 from ._panel import Panel
-from ._ranking import statistics
 
 if TYPE_CHECKING:
     from .._profiles import Profiles
@@ -70,20 +68,15 @@ def enrich(profiles: Profiles, panel: Panel) -> Enrichment:
     NotComputableError
         Differential expression could not be run.
     """
-    contrasts = profiles.contrasts
-    try:
-        pairs, ranks = statistics(profiles)
-    except TwinseqError as error:
-        raise NotComputableError(f"genes could not be ranked: {error}") from error
-    contrasts, jobs = contrasts.of_pairs(pairs), profiles.space.jobs
+    contrasts, jobs = profiles.contrasts, profiles.space.jobs
     called, lfc = contrasts.moderate[panel.ranked], np.nan_to_num(contrasts.lfc[panel.ranked])
-    found = [prerank(column, panel.members, panel.random_sets, jobs) for column in ranks[panel.ranked].T]
+    found = [prerank(column, panel.members, panel.random_sets, jobs) for column in contrasts.stat[panel.ranked].T]
 
     def over(listed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.column_stack([over_represented(column, panel.members, FDR) for column in listed.T])
 
     return Enrichment(
-        pairs=pairs,
+        pairs=contrasts.pairs,
         nes=np.column_stack([one.nes for one in found]),
         fdr=np.column_stack([one.fdr for one in found]),
         over_up=over(called & (lfc > 0)),
