@@ -159,7 +159,7 @@ def main() -> None:
             ),
             "",
             "## Audit",
-            "All figures with ceilings, floors, intervals and pathways, for a twin of 136 samples with a hold-out of 68",
+            "All figures with ceilings, floors, intervals and pathways, for a twin of 136 samples, a hold-out of 68",
             "and three covariates. Wall seconds, and the peak memory of the process, which also simulates the cohort.",
             "",
             *table(["samples × genes", "seconds", "peak MiB"], audits, "lrr"),
