@@ -34,7 +34,7 @@ def fresh(browser):
 def test_the_page_loads_quietly_and_draws_every_plot(browser, page):
     fresh(browser)
     browser.open(page)
-    assert browser.ask(DRAWN) == browser.ask(PLOTS) == 16
+    assert browser.ask(DRAWN) == browser.ask(PLOTS) == 25
     assert browser.complaints() == []
     asked = [address for address in browser.requests() if not address.startswith(("data:", "blob:"))]
     assert asked == [page.as_uri()]
@@ -96,8 +96,8 @@ def test_text_and_tables_stand_without_javascript(browser, page):
     assert "Not judged: no attacks run" in text
     assert "The drawing needs JavaScript" in text
     assert "genes are differential in the real data" in text
-    assert browser.ask("document.querySelectorAll('table.metrics tbody tr').length") == 10
-    assert browser.ask("document.querySelectorAll('.scale .value').length") == 9
+    assert browser.ask("document.querySelectorAll('table.metrics tbody tr').length") == 15
+    assert browser.ask("document.querySelectorAll('.scale .value').length") == 14
     assert browser.ask("getComputedStyle(document.querySelector('.plot')).display") == "none"
     assert browser.ask(OVERFLOW) <= 0
 
