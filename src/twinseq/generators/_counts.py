@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..transforms import counts_from_log, log_normalised, size_factors
-from ._margins import LatentProfiles, Margins, draw_size_factors, size_margins, stratum_rows, under
+from ._sizes import SizeFactors
 
 SMOOTHING = 0.7
 
@@ -27,13 +27,13 @@ class LogScale:
 
     Parameters
     ----------
-    size_margins
+    sizes
         Distribution of size factors per class; ``None`` for continuous profiles.
     non_negative
         Whether no continuous value lay below zero.
     """
 
-    size_margins: Margins | None
+    sizes: SizeFactors | None
     non_negative: bool
 
     @classmethod
@@ -44,27 +44,20 @@ class LogScale:
             return cls(None, bool(values.min() >= 0)), values
         counts = cohort.dense()
         factors = size_factors(counts)
-        margins = size_margins(LatentProfiles(counts, factors), codes, n_classes, SMOOTHING)
-        return cls(margins, True), log_normalised(counts, factors)
+        return cls(SizeFactors.fit(factors, codes, n_classes, SMOOTHING), True), log_normalised(counts, factors)
 
     def invert(self, latent: NDArray[Any], codes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[Any]:
         """Return profiles for latent values of samples of classes ``codes``."""
-        if self.size_margins is None:
+        if self.sizes is None:
             return np.maximum(latent, 0.0) if self.non_negative else latent
-        factors = np.empty(len(codes))
-        for code, rows in stratum_rows(codes):
-            factors[rows] = draw_size_factors(self.size_margins, code, len(rows), rng)
-        return counts_from_log(latent, factors)
+        return counts_from_log(latent, self.sizes.draw(codes, rng))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the scale as plain arrays."""
-        state = {"scale.non_negative": np.array(self.non_negative)}
-        if self.size_margins is not None:
-            state |= {f"scale.size.{name}": value for name, value in self.size_margins.state().items()}
-        return state
+        sizes = {} if self.sizes is None else self.sizes.state()
+        return {"scale.non_negative": np.array(self.non_negative), **sizes}
 
     @classmethod
     def restore(cls, state: Mapping[str, NDArray[Any]]) -> LogScale:
         """Invert `state`."""
-        found = under("scale.size.", state)
-        return cls(Margins.restore(found) if found else None, bool(state["scale.non_negative"]))
+        return cls(SizeFactors.restore(state), bool(state["scale.non_negative"]))

@@ -80,14 +80,20 @@ def interpolation_matrix(levels: Floats, n_knots: int, n: int) -> NDArray[np.flo
     Probability ``(i − ½) / n`` belongs to the ``i``-th of ``n`` sorted values; outside the outermost ones the
     function is flat.
     """
-    position = np.clip(levels * n - 0.5, 0, n - 1) * ((n_knots - 1) / max(n - 1, 1))
-    lower = np.minimum(position.astype(np.intp), max(n_knots - 2, 0))
+    lower, share = between_knots(levels, n_knots, n)
     weights = np.zeros((len(levels), n_knots))
     rows = np.arange(len(levels))
-    weights[rows, lower] = 1.0 - (position - lower)
+    weights[rows, lower] = 1.0 - share
     if n_knots > 1:
-        weights[rows, lower + 1] = position - lower
+        weights[rows, lower + 1] = share
     return weights
+
+
+def between_knots(levels: Floats, n_knots: int, n: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the knot below each probability, and the share of the way from there to the next one."""
+    position = np.clip(levels * n - 0.5, 0, n - 1) * ((n_knots - 1) / max(n - 1, 1))
+    lower = np.minimum(position.astype(np.intp), max(n_knots - 2, 0))
+    return lower, position - lower
 
 
 def balanced_levels(n: int) -> NDArray[np.float64]:
@@ -174,11 +180,8 @@ class Margins:
     def quantiles(self, stratum: int, levels: Floats, genes: slice) -> NDArray[np.float64]:
         """Return the quantiles at ``levels``, ``n × len(genes)`` probabilities."""
         knots = self.knots[stratum][:, genes].astype(np.float64)
-        n, n_knots = int(self.sizes[stratum]), len(knots)
-        position = np.clip(levels * n - 0.5, 0, n - 1) * ((n_knots - 1) / max(n - 1, 1))
-        lower = np.minimum(position.astype(np.intp), max(n_knots - 2, 0))
-        upper = np.minimum(lower + 1, n_knots - 1)
-        share = position - lower
+        lower, share = between_knots(levels, len(knots), int(self.sizes[stratum]))
+        upper = np.minimum(lower + 1, len(knots) - 1)
         values = np.take_along_axis(knots, lower, 0) * (1 - share) + np.take_along_axis(knots, upper, 0) * share
         return np.where(levels < self.atom_share[stratum, genes], self.atom[genes], values)
 
@@ -263,31 +266,6 @@ def stratum_rows(strata: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.int
         yield int(stratum), np.flatnonzero(strata == stratum)
 
 
-def size_margins(profiles: LatentProfiles, strata: NDArray[np.intp], n_strata: int, bandwidth: float) -> Margins | None:
-    """Return the margins of the log2 size factors, as those of a single gene; ``None`` for continuous profiles."""
-    if profiles.factors is None:
-        return None
-    single = LatentProfiles(np.log2(profiles.factors)[:, None], None)
-    return Margins.fit(single, strata, n_strata, bandwidth)
-
-
-def draw_size_factors(margins: Margins, stratum: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw ``n`` size factors of a stratum, evenly spread over their distribution, in random order."""
-    drawn: NDArray[np.float64] = np.exp2(rng.permutation(margins.balanced(stratum, n, slice(0, 1))[:, 0]))
-    return drawn
-
-
 def under(prefix: str, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the entries of ``state`` whose names start with ``prefix``, without it."""
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-
-
-def size_state(margins: Margins | None) -> dict[str, NDArray[Any]]:
-    """Return the size margins as plain arrays; nothing for continuous profiles."""
-    return {} if margins is None else {f"size.{name}": value for name, value in margins.state().items()}
-
-
-def size_restore(state: Mapping[str, NDArray[Any]]) -> Margins | None:
-    """Invert `size_state`."""
-    found = under("size.", state)
-    return Margins.restore(found) if found else None

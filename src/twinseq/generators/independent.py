@@ -16,15 +16,12 @@ from ._covariates import CovariateModel
 from ._margins import (
     LatentProfiles,
     Margins,
-    draw_size_factors,
     gene_blocks,
-    size_margins,
-    size_restore,
-    size_state,
     stratum_rows,
     under,
 )
 from ._registry import register
+from ._sizes import SizeFactors
 
 
 @register
@@ -60,7 +57,8 @@ class Independent(Generator):
         profiles = LatentProfiles.of(cohort)
         n_classes = len(self.class_sizes_)
         self.margins_ = Margins.fit(profiles, codes, n_classes, self.smoothing, jobs)
-        self.size_margins_ = size_margins(profiles, codes, n_classes, self.smoothing)
+        factors = profiles.factors
+        self.sizes_ = None if factors is None else SizeFactors.fit(factors, codes, n_classes, self.smoothing)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
 
     def _sample(
@@ -73,19 +71,17 @@ class Independent(Generator):
             for genes in gene_blocks(n_genes):
                 levels = rng.random((len(rows), genes.stop - genes.start))
                 values[rows, genes] = self.margins_.quantiles(code, levels, genes)
-        if self.size_margins_ is None:
+        if self.sizes_ is None:
             return values, known
-        factors = np.empty(len(codes))
-        for code, rows in stratum_rows(codes):
-            factors[rows] = draw_size_factors(self.size_margins_, code, len(rows), rng)
-        counts = (np.exp2(values) - 1.0) * factors[:, None]
+        counts = (np.exp2(values) - 1.0) * self.sizes_.draw(codes, rng)[:, None]
         return np.floor(counts + rng.random(counts.shape)).astype(np.int64), known
 
     def _state(self) -> dict[str, NDArray[Any]]:
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
-        return {**state, **size_state(self.size_margins_), **self.covariates_.state()}
+        sizes = {} if self.sizes_ is None else self.sizes_.state()
+        return {**state, **sizes, **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.margins_ = Margins.restore(under("margins.", state))
-        self.size_margins_ = size_restore(state)
+        self.sizes_ = SizeFactors.restore(state)
         self.covariates_ = CovariateModel.restore(state)
