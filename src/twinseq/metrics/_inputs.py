@@ -8,7 +8,8 @@ import numpy as np
 
 from ..cohort import Cohort, shorten
 from ..errors import CohortError
-from ._profiles import dense_values, row_digests
+from ._arrays import row_digests
+from ._profiles import dense_values
 
 OTHER_SCALE = 10.0
 """How many times larger on average than the training data continuous values must be to be on another scale."""

@@ -11,7 +11,8 @@ from scipy.spatial.distance import pdist
 from scipy.stats import median_abs_deviation
 
 from ..cohort import Cohort
-from ._profiles import MAX_POINTS, Profiles, principal_axes
+from ._arrays import principal_axes
+from ._profiles import MAX_POINTS, Profiles
 from ._registry import NotComputableError
 
 if TYPE_CHECKING:

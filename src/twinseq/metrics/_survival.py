@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..errors import CohortError, ConfigError, shorten, suggest
+from ._arrays import principal_axes
 from ._registry import NotComputableError
 
 if TYPE_CHECKING:
@@ -190,8 +191,6 @@ class Survival:
     @cached_property
     def _axes(self) -> tuple[Floats, Floats, Floats]:
         """Centre, loadings and spread of the first axes of the training data, 2,000 genes."""
-        from ._profiles import principal_axes
-
         x = self._comparison.space.train.variable
         values, loadings = principal_axes(x, k=AXES)
         return x.mean(axis=0), loadings, np.sqrt(values[: loadings.shape[1]])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._profiles import distances
+from twinseq.metrics._arrays import distances
 from twinseq.metrics.privacy.nearest import dcr_median, dcr_p5_ratio, equal_subsets, nndr_p5
 
 
