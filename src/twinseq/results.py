@@ -65,6 +65,162 @@ class Omitted:
 
 
 @dataclass(frozen=True)
+class AttackResult:
+    """How well one attack told members from non-members at one threat level.
+
+    Parameters
+    ----------
+    name, level
+        Registry key and threat level (``T0`` … ``T4``).
+    status
+        ``"measured"``, ``"void"`` (more than a fifth of the scores tie), ``"failed"`` or ``"not applicable"``; only a
+        measured attack has figures that count.
+    reason
+        Why it was not measured.
+    setting
+        The strongest of the ``n_settings`` settings that were tried; the figures are its own. Only the headline
+        corrects for the choice.
+    auc, auc_ci
+        Chance that a random member scores above a random non-member, with its 95 % interval.
+    tpr_at_fpr, tpr_ci
+        Share of members named at a false-alarm rate of ``"0.1"``, ``"0.01"`` and, with at least 1,000 non-members,
+        ``"0.001"``, with intervals.
+    epsilon_lower, mu_lower
+        Lower 95 % bounds of the ε (at δ = 0) and of the Gaussian-DP μ that the release can have had.
+    tie_fraction
+        Share of scores that equal another one.
+    n_members, n_nonmembers
+        Donors that were scored.
+    """
+
+    name: str
+    level: str
+    status: str
+    reason: str = ""
+    setting: str = ""
+    n_settings: int = 1
+    auc: float | None = None
+    auc_ci: tuple[float, float] | None = None
+    tpr_at_fpr: Mapping[str, float] = field(default_factory=dict)
+    tpr_ci: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    epsilon_lower: float | None = None
+    mu_lower: float | None = None
+    tie_fraction: float | None = None
+    n_members: int = 0
+    n_nonmembers: int = 0
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The strongest attack of one threat level, corrected for how many were tried.
+
+    Parameters
+    ----------
+    level, attack, setting
+        Which it was.
+    auc, auc_ci
+        Its AUC, and an interval that holds for all attacks of the level at once.
+    p_value
+        How often the strongest of all these attacks would do as well were nothing given away (permutation test).
+    tpr_at_fpr, tpr_ci, epsilon_lower
+        As in `AttackResult`.
+    n_tried
+        Attacks and settings that were tried at the level.
+    leaks
+        Whether ``p_value`` is at most 0.05.
+    """
+
+    level: str
+    attack: str
+    setting: str
+    auc: float
+    auc_ci: tuple[float, float]
+    p_value: float
+    tpr_at_fpr: Mapping[str, float]
+    tpr_ci: Mapping[str, tuple[float, float]]
+    epsilon_lower: float
+    n_tried: int
+    leaks: bool
+
+
+@dataclass(frozen=True)
+class Control:
+    """A case whose outcome is known, to see whether the audit sees it.
+
+    Parameters
+    ----------
+    name
+        ``"null"`` (members against members), ``"positive"`` (a twin that copies its training samples) or
+        ``"negative"`` (a twin made from other donors).
+    expected
+        What must come out, in words.
+    passed
+        ``None`` where it could not be made; ``note`` says why.
+    level, attack, auc, auc_ci
+        The attack it was tried on, and what came out.
+    """
+
+    name: str
+    expected: str
+    passed: bool | None
+    note: str = ""
+    level: str = ""
+    attack: str = ""
+    auc: float | None = None
+    auc_ci: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class RedTeam:
+    """What the attacks found, all together.
+
+    Parameters
+    ----------
+    mode
+        ``"artefact"`` (one given twin) or ``"procedure"`` (a generator, refitted on several partitions).
+    outcome
+        ``"leak"``, ``"no leak found"``, ``"inconclusive"`` (too few donors to tell) or ``"not judged"`` (no hold-out,
+        or controls failed).
+    reasons
+        Sentences that justify it.
+    attacks, headlines, controls
+        All attacks, the strongest of each level, and the controls.
+    power
+        ``n_members``, ``n_nonmembers``, ``largest_epsilon`` (what a perfect attack could certify),
+        ``auc_half_width`` (of a 95 % interval).
+    subgroups
+        Headline attacks by class and covariate: ``level``, ``attack``, ``column``, ``group``, ``n_members``,
+        ``n_nonmembers``, ``auc``, ``auc_ci``; groups with fewer than 5 of either are left out.
+    partial
+        Strongest attacks by an attacker who knows few genes: ``genes`` (number), ``share``, ``level``, ``attack``,
+        ``setting``, ``auc``, ``auc_ci``.
+    attributes
+        Attribute inference: ``column``, ``accuracy_members``, ``accuracy_nonmembers``, ``advantage``,
+        ``advantage_ci``, ``chance``, ``n_members``, ``n_nonmembers``.
+    linkability
+        ``rate_members``, ``rate_nonmembers``, ``advantage``, ``advantage_ci``, ``n_members``, ``n_nonmembers``, by
+        ``neighbours``.
+    exposure
+        How exposure is spread over donors, no donor named: ``n_donors``, ``n_refits``, ``quantiles`` (of the donors'
+        AUC between refits with and without them), ``share_above`` (share of donors above 0.5, 0.7, 0.9), ``note``.
+        Empty without refits.
+    """
+
+    mode: str
+    outcome: str
+    reasons: tuple[str, ...]
+    attacks: tuple[AttackResult, ...] = ()
+    headlines: tuple[Headline, ...] = ()
+    controls: tuple[Control, ...] = ()
+    power: Mapping[str, Any] = field(default_factory=dict)
+    subgroups: tuple[Mapping[str, Any], ...] = ()
+    partial: tuple[Mapping[str, Any], ...] = ()
+    attributes: tuple[Mapping[str, Any], ...] = ()
+    linkability: tuple[Mapping[str, Any], ...] = ()
+    exposure: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class AuditReport:
     """Everything an audit found. The HTML report is drawn from this and from nothing else.
 
@@ -78,8 +234,12 @@ class AuditReport:
         Figures, and those that could not be computed with the reason.
     tables
         Aggregates behind the plots, by name; each becomes ``NAME.tsv``. See `docs/report.md` for their columns.
-    attacks, controls, ledger
-        Filled by the red team and by differential privacy.
+    red_team
+        What the attacks found; ``None`` where none were run. Its attacks and controls stand at the top level of
+        ``metrics.json``, the rest under ``red_team``. The ROC curves of the headlines are the table ``roc``
+        (``level``, ``attack``, ``fpr``, ``tpr``).
+    ledger
+        Filled by differential privacy.
     """
 
     provenance: Mapping[str, Any]
@@ -87,9 +247,18 @@ class AuditReport:
     metrics: tuple[MetricResult, ...]
     omitted: tuple[Omitted, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    attacks: tuple[Mapping[str, Any], ...] = ()
-    controls: tuple[Mapping[str, Any], ...] = ()
+    red_team: RedTeam | None = None
     ledger: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def attacks(self) -> tuple[AttackResult, ...]:
+        """All attacks, measured or not."""
+        return () if self.red_team is None else self.red_team.attacks
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The controls of the attacks."""
+        return () if self.red_team is None else self.red_team.controls
 
     def __getitem__(self, name: str) -> MetricResult:
         """Return the figure of one metric.
@@ -109,6 +278,8 @@ class AuditReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
+        rest = {} if self.red_team is None else asdict(self.red_team)
+        attacks, controls = rest.pop("attacks", ()), rest.pop("controls", ())
         content: dict[str, Any] = _plain(
             {
                 "schema": SCHEMA,
@@ -116,8 +287,9 @@ class AuditReport:
                 "verdict": self.verdict,
                 "metrics": [asdict(metric) for metric in self.metrics],
                 "omitted": [asdict(omitted) for omitted in self.omitted],
-                "attacks": self.attacks,
-                "controls": self.controls,
+                "attacks": attacks,
+                "controls": controls,
+                "red_team": rest or None,
                 "ledger": self.ledger,
             }
         )

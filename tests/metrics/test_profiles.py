@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
+from twinseq.arrays import distances, principal_axes, row_digests, spearman, upper_triangle
 from twinseq.metrics import Comparison, NotComputableError, Profiles
-from twinseq.metrics._arrays import distances, principal_axes, row_digests, spearman, upper_triangle
 
 
 def test_spearman_is_that_of_scipy(rng):

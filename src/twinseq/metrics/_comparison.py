@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import distances
+from ..arrays import distances
 from ._profiles import Profiles
 from ._registry import Metric, NotComputableError
 from ._resample import FEWEST_GROUPS, deletion_groups

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
+from ..arrays import row_digests
 from ..cohort import Cohort, shorten
 from ..errors import CohortError
-from ._arrays import row_digests
 from ._profiles import dense_values
 
 OTHER_SCALE = 10.0

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..arrays import distances, principal_axes, row_digests, spearman, upper_triangle
 from ..cohort import Cohort
 from ..transforms import log_cpm, size_factors
-from ._arrays import distances, principal_axes, row_digests, spearman, upper_triangle
 from ._registry import NotComputableError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from scipy.stats import median_abs_deviation
 
+from ..arrays import principal_axes
 from ..cohort import Cohort
-from ._arrays import principal_axes
 from ._profiles import MAX_POINTS, Profiles
 from ._registry import NotComputableError
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..arrays import principal_axes
 from ..cohort import Cohort
 from ..errors import CohortError, ConfigError, shorten, suggest
-from ._arrays import principal_axes
 from ._registry import NotComputableError
 
 if TYPE_CHECKING:

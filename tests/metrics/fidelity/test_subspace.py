@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from twinseq.arrays import principal_axes
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._arrays import principal_axes
 from twinseq.metrics.fidelity.subspace import eigenvalue_ratio, pca_subspace, total_variance_ratio
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from twinseq.arrays import distances
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._arrays import distances
 from twinseq.metrics.paper.closest import paper_dcr, paper_dcr_base, paper_dcr_relative
 from twinseq.metrics.paper.divergence import paper_kl
 from twinseq.metrics.paper.kernel import paper_mmd

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from twinseq.arrays import distances
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._arrays import distances
 from twinseq.metrics.privacy.authenticity import authenticity
 
 

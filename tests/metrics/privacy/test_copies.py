@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from twinseq.arrays import distances, row_digests
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._arrays import distances, row_digests
 from twinseq.metrics.privacy.copies import exact_copies, near_copies
 
 

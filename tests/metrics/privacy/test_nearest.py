@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from twinseq.arrays import distances
 from twinseq.metrics import NotComputableError
-from twinseq.metrics._arrays import distances
 from twinseq.metrics.privacy.nearest import dcr_median, dcr_p5_ratio, equal_subsets, nndr_p5
 
 

@@ -1,4 +1,4 @@
-"""Linear algebra that several metrics share: rank correlation, principal axes, distances, digests of rows."""
+"""Linear algebra that metrics and attacks share: rank correlation, principal axes, distances, digests of rows."""
 
 from __future__ import annotations
 

@@ -1,0 +1,212 @@
+"""What an attacker is given: a view that grants what its threat level allows, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TwinseqError
+from ..transforms import log_cpm
+
+Floats = NDArray[np.float64]
+Level = Literal["T0", "T1", "T2", "T3", "T4"]
+LEVELS: dict[Level, str] = {
+    "T0": "the twin alone",
+    "T1": "the twin and a reference cohort of other donors",
+    "T2": "the twin, a reference cohort, and the generator with its settings",
+    "T3": "the twin, a reference cohort, the generator and its fitted parameters",
+    "T4": "the choice of who is in the training data (for testing promises)",
+}
+Made = TypeVar("Made")
+
+
+class ThreatLevelError(TwinseqError):
+    """An attack asked for more than its threat level grants."""
+
+
+class NotApplicableError(TwinseqError):
+    """An attack has nothing to work on in these data; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Profiles that an attacker holds, genes in one order everywhere.
+
+    Parameters
+    ----------
+    values
+        Counts, or continuous values; ``n × G``.
+    labels
+        Class of each sample.
+    kind
+        ``"counts"`` or ``"continuous"``.
+    log
+        ``log2(CPM + 1)`` of counts, or the continuous values themselves; ``n × G``. Filled in where left out.
+    """
+
+    values: NDArray[Any]
+    labels: NDArray[np.str_]
+    kind: str
+    log: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if self.log is None:
+            log = log_cpm(self.values) if self.kind == "counts" else np.asarray(self.values, dtype=np.float64)
+            object.__setattr__(self, "log", log)
+
+    @property
+    def on_log(self) -> Floats:
+        """The profiles on the log scale, ``n × G``."""
+        assert self.log is not None
+        return self.log
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, rows: NDArray[Any]) -> Samples:
+        """Return some of the samples."""
+        return Samples(self.values[rows], self.labels[rows], self.kind, self.on_log[rows])
+
+    def genes(self, chosen: NDArray[Any]) -> Samples:
+        """Return the profiles of some genes; the log scale stays that of the whole profile."""
+        return Samples(self.values[:, chosen], self.labels, self.kind, self.on_log[:, chosen])
+
+
+class Model(Protocol):
+    """A fitted generator in an attacker's hands."""
+
+    def draw(self, labels: NDArray[np.str_], seed: int) -> Samples:
+        """Draw a sample of each class in ``labels``."""
+
+    def losses(self, samples: Samples) -> Floats:
+        """Return what the model's training minimises, for each sample; ``n × n_features``, lower fits better.
+
+        Raises
+        ------
+        NotApplicableError
+            The generator has no loss of single samples.
+        """
+
+    def log_likelihood(self, samples: Samples) -> Floats:
+        """Return the log-likelihood of each sample under the fitted parameters, ``n``.
+
+        Raises
+        ------
+        NotApplicableError
+            The generator states none.
+        """
+
+
+class Definition(Protocol):
+    """A generator and its settings in an attacker's hands: it can be fitted to what the attacker holds."""
+
+    def fit(self, samples: Samples, seed: int) -> Model:
+        """Fit the generator to ``samples``."""
+
+
+class View:
+    """What one attacker holds.
+
+    Parameters
+    ----------
+    level
+        Threat level: what may be looked at.
+    twin
+        The twin, S.
+    targets
+        Profiles of those whose membership is guessed; nothing about members and non-members is known.
+    reference
+        Other donors of the same population, R; from T1 on.
+    generator
+        The generator and its settings; from T2 on.
+    model
+        The fitted generator; from T3 on.
+    seed
+        Seed of every random choice of an attack.
+    """
+
+    def __init__(
+        self,
+        level: Level,
+        twin: Samples,
+        targets: Samples,
+        reference: Samples | None = None,
+        generator: Definition | None = None,
+        model: Model | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.level = level
+        self.twin = twin
+        self.targets = targets
+        self.seed = seed
+        self._reference = reference
+        self._generator = generator
+        self._model = model
+        self._shared: dict[tuple[str, Any], Any] = {}
+
+    @property
+    def reference(self) -> Samples:
+        """Reference cohort.
+
+        Raises
+        ------
+        ThreatLevelError
+            The level grants none.
+        NotApplicableError
+            There is none.
+        """
+        self._check("T1", "a reference cohort")
+        return self._given(self._reference, "a reference cohort")
+
+    @property
+    def generator(self) -> Definition:
+        """The generator and its settings; raises as `reference` does."""
+        self._check("T2", "the generator")
+        return self._given(self._generator, "to know the generator")
+
+    @property
+    def model(self) -> Model:
+        """The fitted generator; raises as `reference` does."""
+        self._check("T3", "the fitted parameters")
+        return self._given(self._model, "the fitted model")
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether this attacker holds a reference cohort."""
+        return self.level >= "T1" and self._reference is not None
+
+    def _check(self, level: Level, what: str) -> None:
+        if self.level < level:
+            raise ThreatLevelError(f"An attacker of level {self.level} has no {what.removeprefix('a ')}.")
+
+    def _given(self, value: Made | None, what: str) -> Made:
+        if value is None:
+            raise NotApplicableError(f"needs {what}")
+        return value
+
+    def at(self, level: Level) -> View:
+        """Return what an attacker of a lower (or the same) level holds of it.
+
+        Raises
+        ------
+        ThreatLevelError
+            The level is higher than this view's.
+        """
+        self._check(level, f"view of level {level}")
+        return View(level, self.twin, self.targets, self._reference, self._generator, self._model, self.seed)
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """Return a generator of its own for one purpose, the same at each call."""
+        return np.random.default_rng([self.seed, *stream])
+
+    def shared(self, name: str, make: Callable[[View], Made], *settings: Any) -> Made:
+        """Return ``make(self)``, made once for all attacks of this level."""
+        key = (name, settings)
+        if key not in self._shared:
+            self._shared[key] = make(self)
+        made: Made = self._shared[key]
+        return made
