@@ -1,13 +1,15 @@
 """Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
 
 from . import bootstrap, copula, independent, lowrank_mvn, mvn, smote
-from ._base import Generator, GeneratorInfo
+from ._base import Generator, GeneratorInfo, NotOfferedError, class_names
 from ._registry import create, get, info, load, names, register
 
 __all__ = [
     "Generator",
     "GeneratorInfo",
+    "NotOfferedError",
     "bootstrap",
+    "class_names",
     "copula",
     "create",
     "get",

@@ -18,9 +18,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..cohort import Cohort, shorten
-from ..errors import CohortError, ConfigError, NotFittedError, suggest
+from ..errors import CohortError, ConfigError, NotFittedError, TwinseqError, suggest
 from ..splits import apportion
 from ._modelfile import pack_frame, unpack_frame, write_model
+
+
+class NotOfferedError(TwinseqError):
+    """A generator was asked for something that its model does not have."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +226,97 @@ class Generator(ABC):
             known[column] = self.classes_[column].to_numpy()[codes]
         return self.frame_.cohort(values, known)
 
+    def losses(self, cohort: Cohort) -> NDArray[np.float64]:
+        """Return how badly the fitted model describes each sample, from several sides.
+
+        Shadow attacks compare these figures between those whom the model has seen and those whom it has not. A
+        generator returns what its training makes small: a likelihood at several levels of noise, the terms of an
+        evidence bound, denoising losses at several times with the noise fixed. The same sample always gets the same
+        figures, whatever other samples come along. Each is scaled such that it does not grow with the number of genes.
+
+        Parameters
+        ----------
+        cohort
+            Samples of classes known from training, with the genes of training; covariates are not needed.
+
+        Returns
+        -------
+        ``n × n_features``, lower fits better.
+
+        Raises
+        ------
+        NotOfferedError
+            The generator has no loss of single samples.
+        NotFittedError
+            `fit` has not been called.
+        CohortError
+            Other genes, another kind of profiles, or a class unknown in training.
+        """
+        with threadpool_limits(1):
+            return self._losses(*self._recognise(cohort))
+
+    def log_likelihood(self, cohort: Cohort) -> NDArray[np.float64]:
+        """Return the log-likelihood of each sample, given its class, under the fitted parameters.
+
+        A density on the model's own continuous scale, covariates and sequencing depth left out; where the model's
+        covariance is singular, a small ridge that the generator's documentation states. Figures of models of one
+        kind can be compared with each other. Deep generators return their evidence bound or an exact density.
+
+        Parameters
+        ----------
+        cohort
+            As for `losses`.
+
+        Returns
+        -------
+        ``n`` natural logarithms.
+
+        Raises
+        ------
+        NotOfferedError
+            The generator states none.
+        NotFittedError, CohortError
+            As for `losses`.
+        """
+        with threadpool_limits(1):
+            return self._log_likelihood(*self._recognise(cohort))
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the losses of samples of classes ``codes`` (rows of ``classes_``)."""
+        raise NotOfferedError(f"Generator '{self.info.name}' has no loss of single samples.")
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the log-likelihood of samples of classes ``codes``."""
+        raise NotOfferedError(f"Generator '{self.info.name}' states no likelihood.")
+
+    def _recognise(self, cohort: Cohort) -> tuple[Cohort, NDArray[np.intp]]:
+        """Return ``cohort`` with its genes in the order of training, and the class of each sample."""
+        if not hasattr(self, "frame_"):
+            raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
+        kind = self.frame_.roles["kind"]
+        if cohort.kind != kind:
+            raise CohortError(f"{cohort.source} holds {cohort.kind} profiles; the model was fitted to {kind} ones.")
+        genes = self.frame_.var.index
+        if not cohort.genes.equals(genes):
+            if len(genes) != cohort.n_genes or not genes.isin(cohort.genes).all():
+                raise CohortError(f"{cohort.source} does not have the genes that the model was fitted to.")
+            cohort = cohort.with_adata(cohort.adata[:, genes])
+        columns = list(self.classes_.columns)
+        if not columns:
+            return cohort, np.zeros(cohort.n_samples, dtype=np.intp)
+        lacking = [column for column in columns if column not in cohort.obs.columns]
+        if lacking:
+            raise CohortError(f"{cohort.source} has no column '{shorten(lacking[0])}', which names the classes.")
+        keys = class_names(self.classes_)
+        place = {key: index for index, key in enumerate(keys)}
+        wanted = class_names(cohort.obs[columns])
+        for key in wanted:
+            if key not in place:
+                raise CohortError(
+                    f"{cohort.source} has samples of class '{shorten(key)}', unknown in training{suggest(key, keys)}"
+                )
+        return cohort, np.array([place[key] for key in wanted], dtype=np.intp)
+
     def _design_codes(self, n: int | None, design: Mapping[Any, int] | pd.DataFrame | None) -> NDArray[np.intp]:
         """Return the class of each sample to draw, as rows of ``classes_``."""
         if design is not None and n is not None:
@@ -231,14 +326,13 @@ class Generator(ABC):
             return np.repeat(np.arange(len(self.classes_)), apportion(total, self.class_sizes_.astype(float)))
         if self.classes_.columns.empty:
             raise ConfigError("The training data had no classes for a design to name. Give n.")
-        keys = [" / ".join(map(str, row)) for row in self.classes_.itertuples(index=False)]
+        keys = class_names(self.classes_)
         place = {key: index for index, key in enumerate(keys)}
         if isinstance(design, pd.DataFrame):
             lacking = [column for column in self.classes_.columns if column not in design.columns]
             if lacking:
                 raise ConfigError(f"The design has no column '{shorten(lacking[0])}'.")
-            rows = design[list(self.classes_.columns)].itertuples(index=False)
-            wanted = [" / ".join(map(str, row)) for row in rows]
+            wanted = class_names(design[list(self.classes_.columns)])
         else:
             wanted = []
             for name, count in design.items():
@@ -319,6 +413,11 @@ def _whole(value: Any, what: str, least: int) -> int:
 
 def _random(seed: int) -> np.random.Generator:
     return np.random.default_rng(_whole(seed, "The seed", 0))
+
+
+def class_names(table: pd.DataFrame) -> list[str]:
+    """Return the class of each row as text; label and cell type with a stroke between them."""
+    return [" / ".join(map(str, row)) for row in table.itertuples(index=False)]
 
 
 def class_table(cohort: Cohort) -> tuple[NDArray[np.intp], pd.DataFrame]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..transforms import counts_from_log, log_normalised, size_factors
-from ._sizes import SizeFactors
+from ._sizes import SizeFactors, SizeReference, latent_values
 
 SMOOTHING = 0.7
 
@@ -29,11 +29,14 @@ class LogScale:
     ----------
     sizes
         Distribution of size factors per class; ``None`` for continuous profiles.
+    reference
+        What the size factors of new samples are found against; ``None`` for continuous profiles.
     non_negative
         Whether no continuous value lay below zero.
     """
 
     sizes: SizeFactors | None
+    reference: SizeReference | None
     non_negative: bool
 
     @classmethod
@@ -41,10 +44,15 @@ class LogScale:
         """Return the scale and the cohort's latent values, ``n_samples × n_genes``."""
         if cohort.kind == "continuous":
             values = cohort.dense()
-            return cls(None, bool(values.min() >= 0)), values
+            return cls(None, None, bool(values.min() >= 0)), values
         counts = cohort.dense()
         factors = size_factors(counts)
-        return cls(SizeFactors.fit(factors, codes, n_classes, SMOOTHING), True), log_normalised(counts, factors)
+        sizes = SizeFactors.fit(factors, codes, n_classes, SMOOTHING)
+        return cls(sizes, SizeReference.of(counts, factors), True), log_normalised(counts, factors)
+
+    def apply(self, cohort: Cohort) -> NDArray[np.float64]:
+        """Return the latent values of new samples, ``n_samples × n_genes``."""
+        return latent_values(cohort, self.reference)
 
     def invert(self, latent: NDArray[Any], codes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[Any]:
         """Return profiles for latent values of samples of classes ``codes``."""
@@ -55,9 +63,10 @@ class LogScale:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the scale as plain arrays."""
         sizes = {} if self.sizes is None else self.sizes.state()
-        return {"scale.non_negative": np.array(self.non_negative), **sizes}
+        reference = {} if self.reference is None else self.reference.state()
+        return {"scale.non_negative": np.array(self.non_negative), **sizes, **reference}
 
     @classmethod
     def restore(cls, state: Mapping[str, NDArray[Any]]) -> LogScale:
         """Invert `state`."""
-        return cls(SizeFactors.restore(state), bool(state["scale.non_negative"]))
+        return cls(SizeFactors.restore(state), SizeReference.restore(state), bool(state["scale.non_negative"]))

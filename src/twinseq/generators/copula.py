@@ -33,9 +33,11 @@ from ._factors import (
     trait_effects,
     within_stratum_scores,
 )
+from ._likelihood import LADDER, WIDTHS, factor_log_density, margin_density
 from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, stratum_rows, under, whole_counts
 from ._quality import Library, LibraryModel, depth_association, detection_shifts, order_with_depth, zero_mask
 from ._registry import register
+from ._sizes import SizeReference, latent_values
 
 MAX_FACTORS = 50
 MIN_DRAWN = 10
@@ -103,6 +105,8 @@ class Copula(Generator):
         self.depth_ = np.zeros(cohort.n_genes, dtype=np.float32)
         if profiles.factors is not None:
             self.depth_ = depth_association(profiles, strata, traits[:, 0], jobs)
+        factors = profiles.factors
+        self.reference_ = None if factors is None else SizeReference.of(cohort.dense(), factors)
         scores, resolution = within_stratum_scores(profiles, strata, jobs)
         effects, left = trait_effects(scores, traits, resolution)
         freedom = max(cohort.n_samples - n_strata - traits.shape[1], 1)
@@ -213,10 +217,53 @@ class Copula(Generator):
         np.put_along_axis(drawn, np.argsort(latent, axis=0, kind="stable"), ordered, axis=0)
         return drawn
 
+    def _densities(
+        self, cohort: Cohort, codes: NDArray[np.intp], widths: tuple[float, ...], ridges: tuple[float, ...]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the log-density of the margins at each width and of the dependence at each share of the residual.
+
+        Traits (depth, covariates) are integrated out. Where covariates cut a class into strata, each sample is taken
+        to be of the stratum whose margins describe it best.
+
+        Returns
+        -------
+        ``n × n_widths`` and ``n × n_ridges``.
+        """
+        latent = latent_values(cohort, self.reference_)
+        margins = np.empty((len(codes), len(widths)))
+        dependence = np.empty((len(codes), len(ridges)))
+        values, vectors = np.linalg.eigh(self.library_.covariance)
+        by_traits = (vectors * np.sqrt(np.maximum(values, 0.0))).T @ self.effects_
+        for code, rows in stratum_rows(codes):
+            options = np.flatnonzero(self.covariates_.classes == code)
+            found = [
+                margin_density(self.margins_, int(stratum), latent[rows], cohort.kind == "counts", widths)
+                for stratum in options
+            ]
+            best = np.argmax([density[:, 0] for density, _ in found], axis=0)
+            loadings = np.concatenate([by_traits, self.loadings_[code]]).astype(np.float64)
+            residual = self.residual_[code].astype(np.float64) ** 2
+            for option, (density, normals) in enumerate(found):
+                chosen = best == option
+                margins[rows[chosen]] = density[chosen]
+                plain = -0.5 * (normals[chosen] ** 2).sum(axis=1, keepdims=True)
+                joint = factor_log_density(normals[chosen], loadings, residual, ridges)
+                dependence[rows[chosen]] = joint - plain + 0.5 * latent.shape[1] * np.log(2 * np.pi)
+        return margins, dependence
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return -np.column_stack(self._densities(cohort, codes, WIDTHS, LADDER)) / cohort.n_genes
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        margins, dependence = self._densities(cohort, codes, (1.0,), (1.0,))
+        return margins[:, 0] + dependence[:, 0]
+
     def _state(self) -> dict[str, NDArray[Any]]:
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         state |= {"effects": self.effects_, "loadings": self.loadings_, "residual": self.residual_}
         state["depth"] = self.depth_
+        if self.reference_ is not None:
+            state |= self.reference_.state()
         return {**state, **self.library_.state(), **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -225,3 +272,4 @@ class Copula(Generator):
         self.covariates_ = CovariateModel.restore(state)
         self.effects_, self.loadings_, self.residual_ = state["effects"], state["loadings"], state["residual"]
         self.depth_ = state["depth"]
+        self.reference_ = SizeReference.restore(state)

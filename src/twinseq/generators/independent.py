@@ -13,6 +13,7 @@ from ..cohort import Cohort
 from ..errors import ConfigError
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel
+from ._likelihood import WIDTHS, margin_density
 from ._margins import (
     LatentProfiles,
     Margins,
@@ -21,7 +22,7 @@ from ._margins import (
     under,
 )
 from ._registry import register
-from ._sizes import SizeFactors
+from ._sizes import SizeFactors, SizeReference, latent_values
 
 
 @register
@@ -59,6 +60,7 @@ class Independent(Generator):
         self.margins_ = Margins.fit(profiles, codes, n_classes, self.smoothing, jobs)
         factors = profiles.factors
         self.sizes_ = None if factors is None else SizeFactors.fit(factors, codes, n_classes, self.smoothing)
+        self.reference_ = None if factors is None else SizeReference.of(cohort.dense(), factors)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
 
     def _sample(
@@ -76,12 +78,28 @@ class Independent(Generator):
         counts = (np.exp2(values) - 1.0) * self.sizes_.draw(codes, rng)[:, None]
         return np.floor(counts + rng.random(counts.shape)).astype(np.int64), known
 
+    def _densities(self, cohort: Cohort, codes: NDArray[np.intp], widths: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return the log-density at each width of the kernel, ``n × n_widths``."""
+        latent = latent_values(cohort, self.reference_)
+        density = np.empty((len(codes), len(widths)))
+        for code, rows in stratum_rows(codes):
+            density[rows] = margin_density(self.margins_, code, latent[rows], cohort.kind == "counts", widths)[0]
+        return density
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return -self._densities(cohort, codes, WIDTHS) / cohort.n_genes
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return self._densities(cohort, codes, (1.0,))[:, 0]
+
     def _state(self) -> dict[str, NDArray[Any]]:
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         sizes = {} if self.sizes_ is None else self.sizes_.state()
-        return {**state, **sizes, **self.covariates_.state()}
+        reference = {} if self.reference_ is None else self.reference_.state()
+        return {**state, **sizes, **reference, **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.margins_ = Margins.restore(under("margins.", state))
         self.sizes_ = SizeFactors.restore(state)
+        self.reference_ = SizeReference.restore(state)
         self.covariates_ = CovariateModel.restore(state)

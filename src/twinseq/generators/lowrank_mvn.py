@@ -1,4 +1,8 @@
-"""`lowrank-mvn`: the class-wise normal in a low-rank space of Nanda & Saha."""
+"""`lowrank-mvn`: the class-wise normal in a low-rank space of Nanda & Saha.
+
+Its likelihood needs a ridge, since nothing is drawn outside the space: `RIDGE`, and for the losses each of `LADDER`,
+times the mean variance of a gene within classes, the same for all genes as in the space's own metric.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from ..cohort import Cohort
 from ..errors import ConfigError
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel
+from ._likelihood import LADDER, RIDGE, factor_log_density
 from ._margins import stratum_rows
 from ._registry import register
 
@@ -75,6 +80,25 @@ class LowRankMultivariateNormal(Generator):
             scores[rows] = rng.multivariate_normal(self.means_[code], covariance, size=len(rows), method="eigh")
         latent = self.centre_ + scores @ self.axes_
         return np.rint(np.maximum(np.expm1(latent), 0.0)).astype(np.int64), known
+
+    def _ladder(self, cohort: Cohort, codes: NDArray[np.intp], ridges: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return the log-density at each ridge, ``n × n_ridges``."""
+        apart = np.log1p(cohort.dense()) - self.centre_
+        weights = self.class_sizes_ / self.class_sizes_.sum()
+        variance = max(float(weights @ np.trace(self.covariances_, axis1=1, axis2=2)) / apart.shape[1], 1e-12)
+        noise = np.full(apart.shape[1], variance)
+        density = np.empty((len(codes), len(ridges)))
+        for code, rows in stratum_rows(codes):
+            values, vectors = np.linalg.eigh((1.0 + self.noise) * self.covariances_[code])
+            loadings = (vectors * np.sqrt(np.maximum(values, 0.0))).T @ self.axes_
+            density[rows] = factor_log_density(apart[rows] - self.means_[code] @ self.axes_, loadings, noise, ridges)
+        return density
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return -self._ladder(cohort, codes, LADDER) / cohort.n_genes
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return self._ladder(cohort, codes, (RIDGE,))[:, 0]
 
     def _state(self) -> dict[str, NDArray[Any]]:
         kept = {"centre": self.centre_, "axes": self.axes_, "means": self.means_, "covariances": self.covariances_}

@@ -3,6 +3,9 @@ r"""`mvn`: the multivariate normal of the community benchmark.
 Per class :math:`x = \mu + \sqrt{1 + \nu}\, (X - \mu)^\top w / \sqrt{n - 1}` with :math:`w \sim N(0, I_n)`, which is
 :math:`N(\mu, (1 + \nu)\hat\Sigma)` exactly, without forming the gene × gene covariance :math:`\hat\Sigma`. The formula
 shows the leak: with fewer samples than genes every draw lies in the span of the training samples.
+
+The likelihood is that of :math:`N(\mu, (1 + \nu)\hat\Sigma + \rho D)`, with :math:`D` the genes' variances within
+classes; the ridge :math:`\rho` is `RIDGE`, and for the losses each of `LADDER`.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from ..errors import ConfigError
 from ._base import Generator, GeneratorInfo
 from ._counts import LogScale
 from ._covariates import CovariateModel
+from ._likelihood import LADDER, RIDGE, factor_log_density, floored
 from ._margins import stratum_rows
 from ._registry import register
 
@@ -68,6 +72,24 @@ class MultivariateNormal(Generator):
             weights = rng.standard_normal((len(rows), len(centred)))
             latent[rows] += weights @ centred * np.sqrt((1.0 + self.noise) / (len(centred) - 1))
         return self.scale_.invert(latent, codes, rng), known
+
+    def _ladder(self, cohort: Cohort, codes: NDArray[np.intp], ridges: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return the log-density at each ridge, ``n × n_ridges``."""
+        apart = self.scale_.apply(cohort) - self.means_[codes]
+        freedom = max(len(self.centred_) - len(self.means_), 1)
+        noise = floored((self.centred_**2).sum(axis=0) / freedom)
+        density = np.empty((len(codes), len(ridges)))
+        for code, rows in stratum_rows(codes):
+            centred = self.centred_[self.codes_ == code]
+            loadings = centred * np.sqrt((1.0 + self.noise) / (len(centred) - 1))
+            density[rows] = factor_log_density(apart[rows], loadings, noise, ridges)
+        return density
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return -self._ladder(cohort, codes, LADDER) / cohort.n_genes
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        return self._ladder(cohort, codes, (RIDGE,))[:, 0]
 
     def _state(self) -> dict[str, NDArray[Any]]:
         kept = {"codes": self.codes_, "means": self.means_, "centred": self.centred_}
