@@ -1,6 +1,21 @@
 """The red team: one attack a file, a registry that explains them, a view that holds what each attacker may see."""
 
-from . import nearest_distance
+from . import (
+    confidence,
+    contrast_tracing,
+    domias_kde,
+    gan_leaks_calibrated,
+    gaussian_lrt,
+    logan_d1,
+    mahalanobis,
+    marginal_llr,
+    mc,
+    mean_tracing,
+    nearest_distance,
+    quantile_replay,
+    span_residual,
+    subspace_tracing,
+)
 from ._base import LEVELS, Definition, Level, Model, NotApplicableError, Samples, ThreatLevelError, View
 from ._registry import Attack, FailedAttackError, get, names, register
 
@@ -15,8 +30,21 @@ __all__ = [
     "Samples",
     "ThreatLevelError",
     "View",
+    "confidence",
+    "contrast_tracing",
+    "domias_kde",
+    "gan_leaks_calibrated",
+    "gaussian_lrt",
     "get",
+    "logan_d1",
+    "mahalanobis",
+    "marginal_llr",
+    "mc",
+    "mean_tracing",
     "names",
     "nearest_distance",
+    "quantile_replay",
     "register",
+    "span_residual",
+    "subspace_tracing",
 ]

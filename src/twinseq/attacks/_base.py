@@ -71,6 +71,12 @@ class Samples:
         """Return some of the samples."""
         return Samples(self.values[rows], self.labels[rows], self.kind, self.on_log[rows])
 
+    def joined(self, others: Samples) -> Samples:
+        """Return these samples followed by ``others``."""
+        values = np.concatenate([self.values, others.values])
+        labels = np.concatenate([self.labels, others.labels])
+        return Samples(values, labels, self.kind, np.concatenate([self.on_log, others.on_log]))
+
     def genes(self, chosen: NDArray[Any]) -> Samples:
         """Return the profiles of some genes; the log scale stays that of the whole profile."""
         return Samples(self.values[:, chosen], self.labels, self.kind, self.on_log[:, chosen])
@@ -197,6 +203,11 @@ class View:
             The level is higher than this view's.
         """
         self._check(level, f"view of level {level}")
+        if level == self.level:
+            return self
+        return self.shared("lower level", lambda view: view._lower(level), level)
+
+    def _lower(self, level: Level) -> View:
         return View(level, self.twin, self.targets, self._reference, self._generator, self._model, self.seed)
 
     def rng(self, *stream: int) -> np.random.Generator:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ._compile import kernel
+from ..kernels import kernel
 from .smallmatrix import cholesky, solve_in_place
 
 Floats = npt.NDArray[np.float64]

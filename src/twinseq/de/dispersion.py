@@ -28,7 +28,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ._compile import kernel
+from ..kernels import kernel
 from .smallmatrix import cholesky, solve_in_place
 from .special import digamma, digamma_minus_log_series, trigamma, trigamma_series
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..kernels import over_genes
 from . import dispersion, irls, newton, rough
-from ._compile import over_genes
 from .design import GroupedDesign
 from .trend import DispersionTrend, fit_trend
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from pydeseq2.inference import Inference
 
+from ..kernels import available_cpus, over_genes
 from . import dispersion, irls, rough, shrink, wald
-from ._compile import available_cpus, over_genes
 from .design import GroupedDesign, genes_first
 from .trend import gamma_trend
 

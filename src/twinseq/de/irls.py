@@ -18,7 +18,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ._compile import kernel
+from ..kernels import kernel
 from .smallmatrix import cholesky, half_solved_norm, solve_in_place
 from .special import log_gamma
 

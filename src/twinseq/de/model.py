@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.special import ndtr
 
 from ..errors import CohortError, ConfigError
+from ..kernels import available_cpus, over_genes
 from . import outliers, wald
-from ._compile import available_cpus, over_genes
 from .deletion import delete_groups
 from .design import GroupedDesign
 from .filtering import benjamini_hochberg, filter_bound, independent_filtering

@@ -14,7 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ._compile import kernel
+from ..kernels import kernel
 from .irls import RIDGE
 from .smallmatrix import cholesky, half_solved_norm, solve_in_place
 

@@ -12,7 +12,7 @@ Anders & Huber 2010, *Genome Biology* 11:R106).
 import numpy as np
 import numpy.typing as npt
 
-from ._compile import kernel
+from ..kernels import kernel
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ first neglected term is below 1e-16 there.
 
 import math
 
-from ._compile import kernel
+from ..kernels import kernel
 
 SERIES_FROM = 16.0
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from ._compile import kernel
+from ..kernels import kernel
 from .smallmatrix import cholesky, solve_in_place
 
 Floats = npt.NDArray[np.float64]

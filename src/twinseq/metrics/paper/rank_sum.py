@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ...de._compile import kernel, over_genes
+from ...kernels import kernel, over_genes
 from .._registry import NotComputableError, register
 from ._entry import SHARED
 

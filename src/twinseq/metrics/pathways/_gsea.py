@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...de._compile import kernel
+from ...kernels import kernel
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -1,0 +1,77 @@
+r"""Tracing: a training sample pulls the mean of its class, and so the twin's, towards itself.
+
+For a target :math:`x` of class :math:`c`, with :math:`\Delta` the difference between the means of the twin and of the
+reference (for contrasts: minus the mean of that difference over the other classes), the statistic is
+:math:`\langle x - \mu_R, \Delta \rangle_W / \lVert x - \mu_R \rVert_W`. A donor that took no part still has the
+expectation :math:`\tau_c / m_c` in the product, since :math:`\mu_R` (:math:`m_c` samples of squared length
+:math:`\tau_c`) stands in both factors; it is taken off, so that classes of different size compare.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._base import NotApplicableError
+from ._standard import Standard
+from ._whitening import Whitening
+
+Floats = NDArray[np.float64]
+
+
+def class_means(values: Floats, labels: NDArray[np.str_], names: list[str], whose: str) -> Floats:
+    """Return the mean of each class in ``names``, ``n_classes × G``.
+
+    Raises
+    ------
+    NotApplicableError
+        A class has no sample.
+    """
+    for name in names:
+        if not (labels == name).any():
+            raise NotApplicableError(f"the {whose} has no sample of class '{name}'")
+    return np.stack([values[labels == name].mean(axis=0) for name in names])
+
+
+def trace(std: Standard, twin_means: Floats, metric: Whitening, *, contrast: bool) -> Floats:
+    """Return the tracing statistic of every target, by its class.
+
+    Parameters
+    ----------
+    std
+        Targets and reference on the common scale.
+    twin_means
+        Mean of each of ``std.classes`` in the twin (or in the model behind it), ``n_classes × G``.
+    metric
+        Inner product.
+    contrast
+        Whether to trace the differences between classes, which no noise common to the classes hides.
+
+    Raises
+    ------
+    NotApplicableError
+        A class has fewer than two reference samples, or there are no two classes to contrast.
+    """
+    names = std.classes
+    if contrast and len(names) < 2:
+        raise NotApplicableError("needs at least two classes")
+    reference_means = class_means(std.reference, std.reference_labels, names, "reference")
+    shifts = twin_means - reference_means
+    if contrast:
+        n_others = len(names) - 1
+        shifts = shifts - (shifts.sum(axis=0) - shifts) / n_others
+    scores = np.empty(len(std.targets))
+    for name, centre, shift in zip(names, reference_means, shifts, strict=True):
+        rows = std.reference_labels == name
+        m = int(rows.sum())
+        if m < 2:
+            raise NotApplicableError(f"the reference has a single sample of class '{name}'; two are needed")
+        spread = float(metric.squared_unseen(std.reference[rows] - centre).mean()) * m / (m - 1)
+        members = std.target_labels == name
+        away = std.targets[members] - centre
+        along = metric.inner(away, shift[None])[:, 0] / np.sqrt(metric.squared(away))
+        by_chance = np.sqrt(spread / (1 + 1 / m)) / m
+        # A mean's shift is judged by its own length, a contrast's (which other classes lengthen) by the class's spread.
+        unit = np.sqrt(spread if contrast else metric.squared(shift[None])[0])
+        scores[members] = (along - by_chance) / unit
+    return scores
