@@ -343,10 +343,11 @@ def list_(
     what: Annotated[Listed, typer.Argument(metavar="WHAT", help="What to list.")],
     as_json: JSON = False,
 ) -> None:
-    """List generators, metrics or datasets."""
+    """List generators, metrics, attacks or datasets."""
     rows, show = {
         Listed.generators: (_generators, terminal.print_generators),
         Listed.metrics: (_metrics, terminal.print_metrics),
+        Listed.attacks: (_attacks, terminal.print_attacks),
         Listed.datasets: (_datasets, terminal.print_datasets),
     }[what]
     (terminal.print_json if as_json else show)(rows())
@@ -382,6 +383,22 @@ def _metrics() -> list[dict[str, Any]]:
             "question": metric.question,
         }
         for metric in map(metrics.get, metrics.names())
+    ]
+
+
+def _attacks() -> list[dict[str, Any]]:
+    from . import attacks
+
+    return [
+        {
+            "name": attack.name,
+            "levels": list(attack.levels),
+            "threat": attack.threat,
+            "settings": [setting for setting in attack.settings if setting],
+            "slow": attack.slow,
+            "reference": attack.reference,
+        }
+        for attack in map(attacks.get, attacks.names())
     ]
 
 

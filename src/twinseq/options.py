@@ -25,6 +25,7 @@ class Listed(StrEnum):
 
     generators = "generators"
     metrics = "metrics"
+    attacks = "attacks"
     datasets = "datasets"
 
 

@@ -14,6 +14,8 @@ import pandas as pd
 from .files import atomic_folder, atomic_path
 
 SCHEMA = 1
+UNLISTED = ("de_genes", "attack_roc")
+"""Tables of an audit besides those of the metrics."""
 
 
 @dataclass(frozen=True)
@@ -236,8 +238,8 @@ class AuditReport:
         Aggregates behind the plots, by name; each becomes ``NAME.tsv``. See `docs/report.md` for their columns.
     red_team
         What the attacks found; ``None`` where none were run. Its attacks and controls stand at the top level of
-        ``metrics.json``, the rest under ``red_team``. The ROC curves of the headlines are the table ``roc``
-        (``level``, ``attack``, ``fpr``, ``tpr``).
+        ``metrics.json``, the rest under ``red_team``. The ROC curves of the headlines are the table
+        ``attack_roc`` (``level``, ``attack``, ``fpr``, ``tpr``); ``roc`` holds those of the classifiers.
     ledger
         Filled by differential privacy.
     """
@@ -325,7 +327,7 @@ class AuditReport:
                 _write_text(scratch / f"{name}.tsv", table.to_csv(sep="\t", index=False, float_format="%.6g"))
             _write_text(scratch / "report.html", page)
         if held_a_report:
-            for name in {*TABLES, "de_genes"}.difference(self.tables):
+            for name in {*TABLES, *UNLISTED}.difference(self.tables):
                 (folder / f"{name}.tsv").unlink(missing_ok=True)
         return folder
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from .errors import shorten
 
 if TYPE_CHECKING:
-    from .results import AuditReport, Omitted
+    from .results import AuditReport, Omitted, RedTeam
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -132,8 +132,28 @@ def print_audit(report: AuditReport, folder: Path) -> None:
         print_table(header, rows, numbers=header[1:])
         say(LEGEND, "dim")
     _print_omitted(report.omitted)
+    if report.red_team is not None:
+        _print_red_team(report.red_team)
     say(f"Verdict: {report.verdict['outcome']}: {report.verdict['reasons'][0]}", "bold")
     say(f"Report: {folder / 'report.html'}")
+
+
+def _print_red_team(red_team: RedTeam) -> None:
+    """Print what attackers can find out, whether the controls came out as they must, and what could be seen at all."""
+    from .report import attackers as words
+
+    say("Attacks", "bold")
+    for headline in words.by_level(red_team):
+        say(f"  {words.sentence(headline, red_team)}")
+    for note in words.few_others(red_team):
+        say(f"  {note}", "dim")
+    rows = words.control_rows(red_team)
+    say(f"  Controls: {', '.join(f'{row.name} {row.result}' for row in rows) or 'none made'}")
+    if words.failed_controls(red_team):
+        say(f"  {words.WITHHELD}", "bold yellow")
+    if power := words.power(red_team.power):
+        say(f"  {power}", "dim")
+    say(f"  {words.outcome_words(red_team.outcome)[1]}", "bold")
 
 
 def _print_omitted(omitted: Iterable[Omitted]) -> None:
@@ -177,6 +197,21 @@ def _better(direction: str, ideal: float | None) -> str:
     if direction != "target":
         return direction
     return "like real" if ideal is None else f"near {ideal:g}"
+
+
+def print_attacks(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the attacks, a block each, and what each threat level means."""
+    from .attacks import LEVELS
+
+    for row in rows:
+        slow = "  (slow)" if row["slow"] else ""
+        _line(out, f"{row['name']}  {', '.join(row['levels'])}{slow}", "bold", len(row["name"]))
+        say(f"    {row['threat']}")
+        if row["settings"]:
+            say(f"    settings: {', '.join(row['settings'])}")
+    say("What the attacker has:", "dim")
+    for level, held in LEVELS.items():
+        say(f"    {level}  {held}", "dim")
 
 
 def print_datasets(rows: Sequence[Mapping[str, Any]]) -> None:

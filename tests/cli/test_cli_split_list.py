@@ -3,6 +3,7 @@
 import pytest
 
 import twinseq as ts
+from twinseq import attacks
 
 PARTS = ["train", "holdout", "reference"]
 
@@ -57,6 +58,7 @@ def test_lists(twinseq):
     for what, names in (
         ("generators", ts.generators.names()),
         ("metrics", ts.metrics.names()),
+        ("attacks", attacks.names()),
         ("datasets", ts.datasets.names()),
     ):
         ended = twinseq("list", what)
@@ -70,6 +72,18 @@ def test_the_list_of_generators_says_what_can_be_set(twinseq):
     assert rows["copula"]["presets"] == ["faithful"]
     assert rows["copula"]["settings"]["smoothing"] == 0.7
     assert "smoothing=0.7" in twinseq("list", "generators").out
+
+
+def test_the_list_of_attacks_says_what_an_attacker_has_and_does(twinseq):
+    row = next(row for row in twinseq("list", "attacks", "--json").json if row["name"] == "nearest_distance")
+    attack = attacks.get("nearest_distance")
+    assert row == {
+        "name": "nearest_distance", "levels": ["T0"], "threat": attack.threat, "settings": [], "slow": False,
+        "reference": attack.reference,
+    }  # fmt: skip
+    listed = twinseq("list", "attacks").out
+    assert attack.threat in listed
+    assert "T1  the twin and a reference cohort of other donors" in listed
 
 
 @pytest.mark.parametrize("command", ["generate", "split", "audit", "demo", "list"])

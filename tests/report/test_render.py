@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 from twinseq.audit import audit
 from twinseq.datasets import simulate_cohort
 from twinseq.report import render
-from twinseq.results import AuditReport
+from twinseq.results import AuditReport, RedTeam
 
 LIMIT = 8_000_000
 
@@ -169,7 +169,8 @@ def test_an_empty_report_says_so_calmly():
 
 def test_a_verdict_of_the_policy_is_shown():
     verdict = {"policy": "partner", "outcome": "inconclusive", "reasons": ["too few donors for any attack"]}
-    words = Elements(render(make_report(verdict=verdict, attacks=({"name": "lira"},)))).words
+    red_team = RedTeam(mode="artefact", outcome="inconclusive", reasons=())
+    words = Elements(render(make_report(verdict=verdict, red_team=red_team))).words
     assert "Inconclusive" in words
     assert "too few donors for any attack" in words
 

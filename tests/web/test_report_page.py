@@ -25,6 +25,20 @@ def hostile_page(written):
     return written("hostile", hostile_report())
 
 
+@pytest.fixture(scope="module")
+def attacked_page(written):
+    from planted_attacks import attacked, leak
+
+    return written("attacked", attacked(leak()))
+
+
+@pytest.fixture(scope="module")
+def hostile_attacks(written):
+    from planted_attacks import attacked, hostile_red_team
+
+    return written("hostile-attacks", attacked(hostile_red_team()))
+
+
 def fresh(browser):
     browser.driver.get("about:blank")
     browser.complaints()
@@ -38,6 +52,40 @@ def test_the_page_loads_quietly_and_draws_every_plot(browser, page):
     assert browser.complaints() == []
     asked = [address for address in browser.requests() if not address.startswith(("data:", "blob:"))]
     assert asked == [page.as_uri()]
+
+
+def test_what_attackers_can_find_out_is_drawn_on_log_axes(browser, attacked_page):
+    fresh(browser)
+    browser.open(attacked_page)
+    assert browser.ask("document.querySelector('#attackers').getBoundingClientRect().height") > 1000
+    assert browser.ask(DRAWN) == browser.ask(PLOTS)
+    plot = "document.querySelector('#attackers .plot')"
+    assert browser.ask(f"{plot}._fullLayout.xaxis.type + {plot}._fullLayout.yaxis.type") == "loglog"
+    assert browser.ask(f"{plot}.querySelectorAll('.scatterlayer .js-line').length") == 3
+    ticks = browser.ask(f"[...{plot}.querySelectorAll('.xtick text')].map(t => t.textContent).join()")
+    assert ticks.replace("\xa0", " ") == "1 %,2 %,5 %,10 %,20 %,50 %,100 %"
+    colours = f"[...new Set({plot}._fullData.map(d => d.line.color))].length"
+    assert browser.ask(colours) == 3
+    browser.open(attacked_page, dark=True)
+    assert browser.ask(colours) == 3
+    assert browser.complaints() == []
+
+
+def test_what_an_attacker_does_opens_by_keyboard(browser, attacked_page):
+    from selenium.webdriver.common.keys import Keys
+
+    browser.open(attacked_page)
+    name = browser.driver.find_element("css selector", "#attackers .threat summary")
+    assert browser.ask("document.querySelector('.threat p').checkVisibility()") is False
+    name.send_keys(Keys.ENTER)
+    assert browser.ask("document.querySelector('.threat').open") is True
+
+
+def test_attacks_stand_without_javascript(browser, attacked_page):
+    browser.open(attacked_page, scripts=False)
+    text = browser.ask("document.querySelector('#attackers').innerText")
+    assert "names 63 of 100 members at 1 false alarm in 100" in text
+    assert "of the members it names" in text
 
 
 def test_a_request_would_be_refused(browser, page):
@@ -81,8 +129,8 @@ def test_the_theme_can_change_while_the_page_is_open(browser, page):
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_no_width_scrolls_sideways(browser, page, hostile_page, width):
-    for path in (page, hostile_page):
+def test_no_width_scrolls_sideways(browser, page, hostile_page, attacked_page, hostile_attacks, width):
+    for path in (page, hostile_page, attacked_page, hostile_attacks):
         browser.open(path, width=width)
         assert browser.ask(OVERFLOW) <= 0
         assert browser.ask("document.querySelectorAll('details').forEach(d => { d.open = true; })") is None
@@ -100,6 +148,15 @@ def test_text_and_tables_stand_without_javascript(browser, page):
     assert browser.ask("document.querySelectorAll('.scale .value').length") == 14
     assert browser.ask("getComputedStyle(document.querySelector('.plot')).display") == "none"
     assert browser.ask(OVERFLOW) <= 0
+
+
+def test_hostile_names_of_attacks_are_inert(browser, hostile_attacks):
+    fresh(browser)
+    browser.open(hostile_attacks)
+    assert browser.ask(DRAWN) == browser.ask(PLOTS)
+    browser.ask("document.querySelectorAll('*').forEach(e => e.dispatchEvent(new Event('mouseover')))")
+    assert browser.ask("typeof window.pwned") == "undefined"
+    assert browser.complaints() == []
 
 
 def test_hostile_names_are_inert(browser, hostile_page):

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ..results import AuditReport
+from .attackers import TITLE, attackers
 from .rows import MEMORISATION
 from .sections import sections
 from .text import json_block
@@ -29,8 +30,10 @@ def render(report: AuditReport) -> str:
     -------
     The page, with plotly.js inside it once.
     """
-    parts = sections(report)
-    panels = [panel for part in parts for figure in part.all_figures for panel in figure.panels]
+    parts, attacked = sections(report), attackers(report)
+    figures = [] if attacked is None else list(attacked.figures)
+    figures.extend(figure for part in parts for figure in part.all_figures)
+    panels = [panel for figure in figures for panel in figure.panels]
     numbers = {id(panel): index for index, panel in enumerate(panels)}
     plotly, script = Markup(get_plotlyjs()), Markup(_asset("page.js"))
     memorised = sum(row.flag == MEMORISATION for part in parts for row in part.all_rows)
@@ -42,6 +45,8 @@ def render(report: AuditReport) -> str:
             title=header(report),
             verdict=verdict(report),
             summary=summary(report, memorised),
+            attackers=attacked,
+            attackers_title=TITLE,
             sections=parts,
             omitted=omitted_rows(report),
             definitions=definitions,

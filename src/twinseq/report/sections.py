@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..results import AuditReport
+from .attackers import TITLE as ATTACKERS
 from .figures._figure import Figure
 from .figures._genes import contrasts
 from .figures.coexpression import edge_correlations, edges, modules
@@ -110,12 +111,10 @@ LEADS = {
         "How near do the twin's profiles lie to those it was made from, beside the distance to donors it never saw?",
     ),
 }
-CAUTIONS = {
-    "privacy": (
-        "Passing these figures is no evidence of safety: a twin can lie far from every training profile and still "
-        "betray who was in it. Only attacks can tell, and the verdict rests on them."
-    ),
-}
+DISTANCES = (
+    "Distances describe, they do not judge. Passing these figures is no evidence of safety: a twin can lie far from "
+    "every training profile and still betray who was in it. Only attacks can tell"
+)
 
 HEADLINES = {
     "fidelity": (
@@ -144,7 +143,7 @@ def _from(name: str, draw: Callable[[pd.DataFrame], Figure | None]) -> Draw:
 
 def _roc(report: AuditReport) -> Figure | None:
     values = {metric.name: (metric.value, metric.ceiling) for metric in report.metrics}
-    return _from("roc", lambda table: roc(table, values))(report)
+    return _from("roc", lambda table: roc(table, values) if "train_on" in table else None)(report)
 
 
 def _pca(report: AuditReport) -> Figure | None:
@@ -209,7 +208,7 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
         key=key if key in TITLES else f"group-{index}",
         title=TITLES.get(key, shown(key, 40)),
         lead=LEADS.get(key, ()),
-        caution=CAUTIONS.get(key, ""),
+        caution=_caution(report) if key == "privacy" else "",
         rows=tuple(first),
         further=tuple(row for row in own if row not in first),
         community=tuple(row for row in every if row.name.startswith("paper_")),
@@ -217,6 +216,13 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
         groups=tuple(groups),
         missing=tuple(missing),
     )
+
+
+def _caution(report: AuditReport) -> str:
+    """Return what must not be concluded from distances, and where to look instead."""
+    if report.red_team is None:
+        return f"{DISTANCES}, and none were run."
+    return f"{DISTANCES}: see “{ATTACKERS}”, which the verdict rests on."
 
 
 def _rows(report: AuditReport, key: str) -> list[Row]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from typing import Any
+from numbers import Real
+from typing import Any, TypeGuard
 
 DASH = "–"
 
@@ -66,6 +67,11 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def _superscript(exponent: int) -> str:
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether ``value`` is a finite number, from whichever library."""
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def count(value: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..results import AuditReport, MetricResult
+from .attackers import safety
 from .questions import readable
 from .text import number, percent, shown
 
@@ -26,7 +27,10 @@ OUTCOMES = {
     "review": "Needs review",
     "fail": "Failed",
     "inconclusive": "Inconclusive",
+    "leak": "Leak found",
+    "no leak found": "No leak found",
 }
+TONES = {"leak": "fail", "no leak found": "pass"}
 
 
 def verdict(report: AuditReport) -> Verdict:
@@ -35,10 +39,11 @@ def verdict(report: AuditReport) -> Verdict:
     reasons = report.verdict.get("reasons") or ()
     reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
     if outcome in OUTCOMES:
-        tone, headline = outcome, OUTCOMES[outcome]
+        tone, headline = TONES.get(outcome, outcome), OUTCOMES[outcome]
+    elif report.red_team is None:
+        tone, headline = "open", "Not judged: no attacks run"
     else:
-        tone = "open"
-        headline = "Not judged: no attacks run" if not report.attacks else f"Not judged: {shown(outcome)}"
+        tone, headline = "open", "Not judged" if outcome == "not judged" else f"Not judged: {shown(outcome)}"
     policy = report.verdict.get("policy")
     reasons = tuple(shown(reason, 400) for reason in reasons if str(reason).strip(". ").lower() not in headline.lower())
     return Verdict(tone, headline, shown(policy) if policy else "", reasons)
@@ -190,10 +195,10 @@ def _reach(metric: MetricResult, ceiling: str) -> str:
 
 
 def _safety(report: AuditReport, memorised: int) -> str:
-    if report.attacks:
-        text = "What attacks found is in the verdict above"
-    else:
+    if report.red_team is None:
         text = "No attacks were run, so this page says what the twin is worth and not whether it is safe to release"
+    else:
+        text = safety(report.red_team)
     if memorised:
         what = "one figure agrees" if memorised == 1 else f"{memorised} figures agree"
         text += (

@@ -33,7 +33,7 @@ class Panel:
     heading
         Short line above the panel.
     shape
-        CSS class that fixes the proportions: ``wide``, ``square``, ``low`` or ``bars``.
+        CSS class that fixes the proportions: ``wide``, ``square``, ``square narrow``, ``low`` or ``bars``.
     """
 
     data: list[dict[str, Any]]
