@@ -134,7 +134,7 @@ def print_audit(report: AuditReport, folder: Path) -> None:
     _print_omitted(report.omitted)
     if report.red_team is not None:
         _print_red_team(report.red_team)
-    say(f"Verdict: {report.verdict['outcome']}: {report.verdict['reasons'][0]}", "bold")
+    say(": ".join(["Verdict", report.verdict["outcome"], *report.verdict["reasons"][:1]]), "bold")
     say(f"Report: {folder / 'report.html'}")
 
 

@@ -29,7 +29,8 @@ def check_schema(content: dict) -> None:
         "schema": int, "provenance": dict, "verdict": dict, "metrics": list, "omitted": list, "attacks": list,
         "controls": list, "ledger": list,
     }  # fmt: skip
-    assert {key: type(value) for key, value in content.items()} == kinds
+    assert {key: type(value) for key, value in content.items() if key != "red_team"} == kinds
+    assert content["red_team"] is None or isinstance(content["red_team"], dict)
     assert content["schema"] == 1
     assert set(content["verdict"]) == {"policy", "outcome", "reasons"}
     assert content["verdict"]["outcome"] in ("not judged", "pass", "review", "fail", "inconclusive")

@@ -238,7 +238,10 @@ def test_the_axes_are_logarithmic_and_start_at_one_non_member():
     figure = attack_roc({"attack_roc": curves(leak())}, leak())
     layout = figure.panels[0].layout
     assert layout["xaxis"]["type"] == layout["yaxis"]["type"] == "log"
-    assert [line["line"]["dash"] for line in figure.panels[0].data] == ["dot", "solid", "dash"]
+    assert [line["line"]["dash"] for line in figure.panels[0].data] == ["dash", "solid", "dashdot"]
+    few = attack_roc({"attack_roc": curves(leak())}, leak((60, 22)))
+    assert "at 10" in few.findings[0]
+    assert "at 1\xa0%" not in few.findings[0]
     assert min(figure.panels[0].data[0]["x"]) == pytest.approx(1 / 120, rel=1e-3)
     assert plain(figure.findings[1]).startswith(
         "T1, contrast tracing: of the members it names 91.6 % (84 to 97.6 %) at 10 %"

@@ -309,10 +309,12 @@ def points(value: Any) -> str:
     if not is_number(value):
         return DASH
     rounded = round(100 * value)
-    return f"{'+' if rounded > 0 else '−' if rounded < 0 else ''}{abs(rounded)} points"
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
+    return f"{sign}{abs(rounded)} {'point' if abs(rounded) == 1 else 'points'}"
 
 
 def _points_interval(ci: Any) -> str:
     if ci is None or not all(map(is_number, ci)):
         return ""
-    return f"{points(ci[0]).removesuffix(' points')} to {points(ci[1]).removesuffix(' points')}"
+    low, high = (points(end).split()[0] for end in ci)
+    return f"{low} to {high}"

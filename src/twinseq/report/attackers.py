@@ -40,8 +40,8 @@ CONTROLS = {
     "negative": "Negative: a twin made from other donors",
 }
 WITHHELD = (
-    "A control failed, so the audit withholds its verdict: it did not find what is known to be so, and the figures "
-    "below cannot be relied on."
+    "A control failed, so the audit withholds its verdict: it did not find what is known to be so, and what it says "
+    "of attackers cannot be relied on."
 )
 READABLE = 100
 """Non-members from which on one false alarm in a hundred is a number of people."""

@@ -25,10 +25,10 @@ NAMES = ("attack_roc", "roc")
 COLUMNS = ("level", "attack", "fpr", "tpr")
 # Levels are ordered, and so are their colours, from faint to strong; dashes tell them apart where colours do not.
 STYLES = {
-    "T0": ("attacker-twin", "dot"),
+    "T0": ("attacker-twin", "dash"),
     "T1": ("attacker-reference", "solid"),
-    "T2": ("attacker-generator", "dash"),
-    "T3": ("attacker-parameters", "dashdot"),
+    "T2": ("attacker-generator", "dashdot"),
+    "T3": ("attacker-parameters", "longdash"),
 }
 OTHER = ("attacker-choice", "solid")
 TICKS = (1e-4, 1e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -71,7 +71,7 @@ def attack_roc(tables: Tables, red_team: RedTeam) -> Figure | None:
         data.append(_line(x, y, f"{shown(level, 20)}, {spoken(str(attack))}", colour, dash))
         legend.append(Key(f"line {colour} {dash}", f"{level_title(str(level))} ({spoken(str(attack))})"))
         if headline := headlines.get((str(level), str(attack))):
-            findings.append(_finding(headline))
+            findings.append(_finding(headline, start))
     limits = (math.log10(start), 0.0)
     air = 0.02 * (limits[1] - limits[0])
     ticks = [tick for tick in TICKS if tick >= 0.99 * start]
@@ -121,15 +121,16 @@ def on_log_axes(fpr: Floats, tpr: Floats, start: float) -> tuple[Floats, Floats]
     return x[inside], y[inside]
 
 
-def _finding(headline: Headline) -> str:
+def _finding(headline: Headline, smallest: float) -> str:
+    """Return the shares of members named at the usual rates, as far as there are non-members enough to read them."""
     named = []
     for rate in ("0.1", "0.01", "0.001"):
-        if rate in headline.tpr_at_fpr:
+        if rate in headline.tpr_at_fpr and float(rate) >= smallest:
             ci = share_interval(headline.tpr_ci.get(rate))
             words = percent(headline.tpr_at_fpr[rate]) + (f" ({ci})" if ci else "")
             named.append(f"{words} at {percent(float(rate))} false alarms")
-    start = f"{shown(headline.level, 20)}, {spoken(headline.attack)}"
-    return f"{start}: of the members it names {', '.join(named)}" if named else start
+    which = f"{shown(headline.level, 20)}, {spoken(headline.attack)}"
+    return f"{which}: of the members it names {', '.join(named)}" if named else which
 
 
 _CHANCE = {"color": "var(--faint)", "width": 1, "dash": "dot"}
