@@ -5,6 +5,7 @@ All functions take and return dense arrays, ``n_samples × n_genes``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,20 +35,55 @@ def size_factors(counts: NDArray[Any]) -> NDArray[np.float64]:
     ----------
     Anders & Huber 2010, Genome Biology 11:R106; the fallback is the ``poscounts`` rule of phyloseq and DESeq2.
     """
-    n_samples, n_genes = counts.shape
-    complete = (counts > 0).all(axis=0)
-    if complete.any():
-        log_counts = np.log(counts[:, complete])
-        return np.asarray(np.exp(np.median(log_counts - log_counts.mean(axis=0), axis=1)))
+    reference = size_reference(counts)
+    factors = factors_against(counts, reference)
+    return factors if reference.complete else np.asarray(factors / np.exp(np.log(factors).mean()))
+
+
+@dataclass(frozen=True, eq=False)
+class SizeReference:
+    """What samples are held against for their size factors.
+
+    Parameters
+    ----------
+    genes
+        Genes that take part.
+    log_counts
+        Natural logarithm of the reference count of each of them.
+    complete
+        Whether they are the genes free of zeros.
+    """
+
+    genes: NDArray[np.intp]
+    log_counts: NDArray[np.float64]
+    complete: bool
+
+
+def size_reference(counts: NDArray[Any]) -> SizeReference:
+    """Return the reference of `size_factors` for ``counts``, ``n_samples × n_genes``."""
+    complete = np.flatnonzero((counts > 0).all(axis=0))
+    if complete.size:
+        return SizeReference(complete, np.log(counts[:, complete]).mean(axis=0), True)
+    n_genes = counts.shape[1]
     reference = np.empty(n_genes)
     for start in range(0, n_genes, BLOCK):
         block = slice(start, start + BLOCK)
         reference[block] = np.log(np.maximum(counts[:, block], 1)).mean(axis=0)
-    factors = np.empty(n_samples)
+    return SizeReference(np.arange(n_genes), reference, False)
+
+
+def factors_against(counts: NDArray[Any], reference: SizeReference) -> NDArray[np.float64]:
+    """Return the size factor of each sample against ``reference``, by the median of ratios of its positive counts.
+
+    Each sample's factor is its own business: no other sample has a say in it.
+    """
+    factors = np.empty(len(counts))
     for index, row in enumerate(counts):
+        row = row[reference.genes]
         seen = row > 0
-        factors[index] = np.median(np.log(row[seen]) - reference[seen])
-    return np.asarray(np.exp(factors - factors.mean()))
+        # A sample without any of these genes has no ratio to go by.
+        factors[index] = np.median(np.log(row[seen]) - reference.log_counts[seen]) if seen.any() else 0.0
+    return np.asarray(np.exp(factors))
 
 
 def log_normalised(counts: NDArray[Any], factors: Floats) -> NDArray[np.float64]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TwinseqError
-from ..transforms import log_cpm
+from ..transforms import SizeReference, factors_against, log_normalised, size_reference
 
 Floats = NDArray[np.float64]
 Level = Literal["T0", "T1", "T2", "T3", "T4"]
@@ -45,41 +46,51 @@ class Samples:
     kind
         ``"counts"`` or ``"continuous"``.
     log
-        ``log2(CPM + 1)`` of counts, or the continuous values themselves; ``n × G``. Filled in where left out.
+        The profiles on the log scale, where they have been put on one (`against`); ``n × G``.
+    reference
+        What size factors on that scale were taken against.
     """
 
     values: NDArray[Any]
     labels: NDArray[np.str_]
     kind: str
     log: Floats | None = None
+    reference: SizeReference | None = None
 
-    def __post_init__(self) -> None:
-        if self.log is None:
-            log = log_cpm(self.values) if self.kind == "counts" else np.asarray(self.values, dtype=np.float64)
-            object.__setattr__(self, "log", log)
-
-    @property
+    @cached_property
     def on_log(self) -> Floats:
-        """The profiles on the log scale, ``n × G``."""
-        assert self.log is not None
-        return self.log
+        """``log2(count / size factor + 1)``, or the continuous values themselves; ``n × G``."""
+        if self.log is not None:
+            return self.log
+        if self.kind == "continuous":
+            return np.asarray(self.values, dtype=np.float64)
+        return log_normalised(self.values, factors_against(self.values, size_reference(self.values)))
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def against(self, reference: SizeReference | None) -> Samples:
+        """Return the samples with size factors against ``reference``; nothing to do for continuous profiles."""
+        if reference is None or reference is self.reference:
+            return self
+        log = log_normalised(self.values, factors_against(self.values, reference))
+        return Samples(self.values, self.labels, self.kind, log, reference)
+
     def subset(self, rows: NDArray[Any]) -> Samples:
         """Return some of the samples."""
-        return Samples(self.values[rows], self.labels[rows], self.kind, self.on_log[rows])
+        return Samples(self.values[rows], self.labels[rows], self.kind, self.on_log[rows], self.reference)
 
     def joined(self, others: Samples) -> Samples:
-        """Return these samples followed by ``others``."""
+        """Return these samples followed by ``others``, both on the scale of these."""
+        others = others.against(self.reference)
         values = np.concatenate([self.values, others.values])
         labels = np.concatenate([self.labels, others.labels])
-        return Samples(values, labels, self.kind, np.concatenate([self.on_log, others.on_log]))
+        log = np.concatenate([self.on_log, others.on_log])
+        return Samples(values, labels, self.kind, log, self.reference)
 
     def genes(self, chosen: NDArray[Any]) -> Samples:
         """Return the profiles of some genes; the log scale stays that of the whole profile."""
-        return Samples(self.values[:, chosen], self.labels, self.kind, self.on_log[:, chosen])
+        return Samples(self.values[:, chosen], self.labels, self.kind, self.on_log[:, chosen], self.reference)
 
 
 class Model(Protocol):
@@ -146,10 +157,13 @@ class View:
         seed: int = 0,
     ) -> None:
         self.level = level
+        # Everybody's size factor is taken against the twin, which the attacker holds at every level.
+        if twin.kind == "counts" and twin.reference is None:
+            twin = twin.against(size_reference(twin.values))
         self.twin = twin
-        self.targets = targets
+        self.targets = targets.against(twin.reference)
         self.seed = seed
-        self._reference = reference
+        self._reference = None if reference is None else reference.against(twin.reference)
         self._generator = generator
         self._model = model
         self._shared: dict[tuple[str, Any], Any] = {}

@@ -7,20 +7,15 @@ as the two differ.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import nbinom
 
-from ..kernels import kernel
-from ._base import Floats, NotApplicableError, Samples, View
+from ._base import Floats, NotApplicableError, View
+from ._kernels import kernel_ratios, of_class, per_gene
 from ._registry import register
 
-MOST_SAMPLES = 400
-"""Twin and reference samples of a class whose values are used, drawn evenly over them where there are more."""
-FLOOR = 0.01
-REACH = 4.0
+Counts = NDArray[np.integer]
 LEAST_DISPERSION, MOST_DISPERSION = 1e-3, 10.0
 
 
@@ -33,11 +28,11 @@ LEAST_DISPERSION, MOST_DISPERSION = 1e-3, 10.0
     reference="Homer et al. 2008; Sankararaman et al. 2009, Nature Genetics; kernel margins by twinseq",
     settings={
         **{f"kernel {width:g}": {"width": width} for width in (0.1, 0.3, 1.0)},
-        "negative binomial": {"width": 0.0},
+        "negative binomial": {"width": None},
     },
 )
-def marginal_llr(view: View, width: float) -> Floats:
-    """Return the mean log density ratio over genes; ``width`` 0 stands for negative binomial counts.
+def marginal_llr(view: View, width: float | None) -> Floats:
+    """Return the mean log density ratio over genes; no ``width`` stands for negative binomial counts.
 
     Raises
     ------
@@ -45,92 +40,59 @@ def marginal_llr(view: View, width: float) -> Floats:
         Twin or reference lack a class, or the profiles are no counts where negative binomials are asked for.
     """
     twin, people, targets = view.twin, view.reference, view.targets
-    if width == 0.0 and targets.kind != "counts":
+    if width is None and targets.kind != "counts":
         raise NotApplicableError("needs raw counts")
     scores = np.empty(len(targets))
     for name in np.unique(targets.labels):
         rows = targets.labels == name
-        sides = [_of_class(side, name, whose) for side, whose in ((twin, "twin"), (people, "reference"))]
-        judge = _kernel_ratio if width > 0.0 else _count_ratio
-        scores[rows] = judge(sides[0], sides[1], targets.subset(rows), width)
+        if width is not None:
+            own, other = of_class(twin, name, "twin"), of_class(people, name, "reference")
+            scores[rows] = _kernel_ratio(own, other, targets.on_log[rows], width)
+        else:
+            counts, others = (side.values[side.labels == name] for side in (twin, people))
+            if min(len(counts), len(others)) < 2:
+                raise NotApplicableError(f"needs two twin and two reference samples of class '{name}'")
+            scores[rows] = _count_ratio(counts, others, targets.values[rows])
     return scores
 
 
-def _of_class(side: Samples, name: str, whose: str) -> Samples:
-    rows = np.flatnonzero(side.labels == name)
-    if len(rows) < 2:
-        raise NotApplicableError(f"the {whose} has {len(rows)} sample(s) of class '{name}'; two are needed")
-    if len(rows) > MOST_SAMPLES:
-        # Evenly over the samples ordered by content, so that their order in the file does not matter.
-        rows = rows[np.argsort(side.on_log[rows].mean(axis=1), kind="stable")]
-        rows = rows[np.linspace(0, len(rows) - 1, MOST_SAMPLES).round().astype(int)]
-    return side.subset(rows)
-
-
-def _kernel_ratio(twin: Samples, people: Samples, targets: Samples, width: float) -> Floats:
-    both = np.concatenate([twin.on_log - twin.on_log.mean(axis=0), people.on_log - people.on_log.mean(axis=0)])
+def _kernel_ratio(twin: Floats, people: Floats, targets: Floats, width: float) -> Floats:
+    """Return mean log ratios of kernel densities from log-scale profiles."""
+    both = np.concatenate([twin - twin.mean(axis=0), people - people.mean(axis=0)])
     deviation = np.sqrt((both**2).sum(axis=0) / max(len(both) - 2, 1))
-    varying = deviation > 1e-9 * np.maximum(np.abs(twin.on_log.mean(axis=0)), 1e-300)
+    varying = deviation > 1e-9 * np.maximum(np.abs(twin.mean(axis=0)), np.finfo(float).tiny)
     if not varying.any():
         raise NotApplicableError("no gene varies")
-    scaled = [
-        np.ascontiguousarray((side.on_log[:, varying] / deviation[varying]).T) for side in (twin, people, targets)
-    ]
-    narrow = width * np.array([len(twin), len(people)], dtype=float) ** -0.2
-    return _kernel_ratios(scaled[0], scaled[1], scaled[2], narrow)
+    widths = width * np.array([len(twin), len(people)], dtype=float) ** -0.2
+    twin, people, targets = (per_gene(values, deviation, varying) for values in (twin, people, targets))
+    return kernel_ratios(twin, people, targets, widths, twin.shape[1] / (twin.shape[1] + people.shape[1]))
 
 
-@kernel
-def _kernel_ratios(twin: Floats, people: Floats, targets: Floats, widths: Floats) -> Floats:
-    """Return mean log ratios from ``G × n`` values of twin, people and targets."""
-    n_genes, n_targets = targets.shape
-    n, m = twin.shape[1], people.shape[1]
-    scores = np.zeros(n_targets)
-    for gene in range(n_genes):
-        for target in range(n_targets):
-            x = targets[gene, target]
-            in_twin, in_people = 0.0, 0.0
-            for sample in range(n):
-                away = (x - twin[gene, sample]) / widths[0]
-                if abs(away) < REACH:
-                    in_twin += math.exp(-0.5 * away * away)
-            for sample in range(m):
-                away = (x - people[gene, sample]) / widths[1]
-                if abs(away) < REACH:
-                    in_people += math.exp(-0.5 * away * away)
-            in_twin /= widths[0]
-            in_people /= widths[1]
-            scores[target] += math.log(in_twin / n + FLOOR) - math.log((in_twin + in_people) / (n + m) + FLOOR)
-    mean: Floats = scores / n_genes
-    return mean
-
-
-def _count_ratio(twin: Samples, people: Samples, targets: Samples, _: float) -> Floats:
+def _count_ratio(twin: Counts, people: Counts, targets: Counts) -> Floats:
     """Return mean log ratios of negative binomials, means in proportion to each sample's total count."""
     n, m = len(twin), len(people)
-    shares = [_shares(side.values) for side in (twin, people)]
-    joint = (n * shares[0] + m * shares[1]) / (n + m)
+    own, other = _shares(twin), _shares(people)
+    joint = (n * own + m * other) / (n + m)
     expressed = joint > 0
-    size = 1.0 / _dispersion(np.concatenate([twin.values, people.values]), joint)[expressed]
-    totals = targets.values.sum(axis=1, dtype=np.float64)[:, None]
-    counts = targets.values[:, expressed]
+    size = 1.0 / _dispersion(np.concatenate([twin, people]), joint)[expressed]
+    totals = targets.sum(axis=1, dtype=np.float64)[:, None]
 
     def log_likelihood(share: Floats) -> Floats:
         mean = totals * np.maximum(share[expressed], 1e-3 * joint[expressed])
-        found: Floats = nbinom.logpmf(counts, size, size / (size + mean))
+        found: Floats = nbinom.logpmf(targets[:, expressed], size, size / (size + mean))
         return found
 
-    ratio: Floats = (log_likelihood(shares[0]) - log_likelihood(joint)).mean(axis=1)
+    ratio: Floats = (log_likelihood(own) - log_likelihood(joint)).mean(axis=1)
     return ratio
 
 
-def _shares(counts: NDArray[np.integer]) -> Floats:
+def _shares(counts: Counts) -> Floats:
     """Return each gene's mean share of a sample's total."""
     found: Floats = (counts / counts.sum(axis=1, dtype=np.float64)[:, None]).mean(axis=0)
     return found
 
 
-def _dispersion(counts: NDArray[np.integer], share: Floats) -> Floats:
+def _dispersion(counts: Counts, share: Floats) -> Floats:
     """Return moment estimates of the dispersion, half way towards their median on the log scale."""
     mean = counts.sum(axis=1, dtype=np.float64)[:, None] * share
     with np.errstate(divide="ignore", invalid="ignore"):
