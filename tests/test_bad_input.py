@@ -12,6 +12,9 @@ import pytest
 import scipy.sparse as sp
 
 from twinseq import io
+from twinseq.audit import audit
+from twinseq.cohort import Cohort
+from twinseq.datasets import simulate_cohort
 from twinseq.errors import CohortError
 
 COUNTS = ",s1,s2,s3,s4\ng1,1,2,3,4\ng2,5,6,7,8\ng3,0,1,0,2\n"
@@ -362,3 +365,25 @@ def test_long_names_are_cut_in_messages(files):
     with pytest.raises(CohortError) as caught:
         files(samples=SAMPLES.replace("donor", long), label=long + "y")
     assert len(str(caught.value)) < 600
+
+
+# Sets that the audit compares
+
+
+METRICS = ["gene_mean_ks", "correlation_r", "total_variance_ratio", "pca_subspace", "de_recall", "dcr_median"]
+
+
+def test_genes_that_are_constant_are_welcome():
+    """A gene without a count, or with the same one everywhere, in any set: figures are given all the same."""
+
+    def constant(seed: int, genes: slice) -> Cohort:
+        cohort = simulate_cohort(n_cases=8, n_controls=8, n_genes=60, seed=seed)
+        values = cohort.dense(np.int64)
+        values[:, genes], values[:, 50:55] = 9, 0
+        adata = ad.AnnData(values, obs=cohort.obs.copy(), var=cohort.adata.var.copy())
+        return Cohort(adata, label="condition")
+
+    train, holdout = constant(0, slice(0, 4)), constant(1, slice(2, 8))
+    for twin in (constant(2, slice(6, 12)), constant(3, slice(0, 20))):
+        report = audit(train, twin, holdout=holdout, metrics=METRICS)
+        assert not report.omitted

@@ -337,17 +337,50 @@ def test_twin_and_real_with_different_genes(audit_refused, sides):
     audit_refused(("twin.h5ad: 1 gene(s) missing", "1 gene(s) that", "'OTHER'"), twin=twin.with_adata(renamed))
 
 
-def test_holdout_that_overlaps_the_training_data(audit_refused, sides):
+def test_donors_in_two_real_sets(audit_refused, sides):
     train, holdout = sides["train"], sides["holdout"]
     shared = holdout.adata.copy()
     shared.obs["donor"] = [train.donors()[3], *holdout.donors()[1:]]
-    words = ("holdout.h5ad: 1 donor(s)", f"first '{train.donors()[3]}'", "twinseq split")
+    words = ("holdout.h5ad: 1 donor(s)", f"in the train set too: '{train.donors()[3]}'", "twinseq split")
     audit_refused(words, holdout=holdout.with_adata(shared))
-    copied = holdout.adata.copy()
-    copied.X = np.vstack([train.dense()[:1], holdout.dense()[1:]]).astype(copied.X.dtype)
-    words = ("holdout.h5ad: 1 sample(s)", "same profile", "first 'Smp1x0000'", "twinseq split")
-    audit_refused(words, holdout=holdout.with_adata(copied))
-    audit_refused(("holdout.h5ad: 20 donor(s)",), holdout=train)
+    first, tenth = sorted(train.donors())[0:10:9]
+    audit_refused(("holdout.h5ad: 20 donor(s)", f"'{first}'", f"'{tenth}' and 10 more."), holdout=train)
+
+
+def rows_replaced(cohort: Cohort, rows: np.ndarray) -> Cohort:
+    """Give the first samples of a cohort other profiles."""
+    adata = cohort.adata.copy()
+    adata.X = np.vstack([rows, cohort.dense()[len(rows) :]]).astype(adata.X.dtype)
+    return cohort.with_adata(adata)
+
+
+def test_profiles_in_two_real_sets(audit_refused, sides):
+    train, holdout = sides["train"], sides["holdout"]
+    rows = train.dense()
+    words = ("holdout.h5ad: 1 sample(s)", "have the same profile", "'Smp1x0000' = 'Smp0x0002'.", "twinseq split")
+    audit_refused(words, holdout=rows_replaced(holdout, rows[2:3]))
+    words = ("holdout.h5ad: 1 sample(s)", "nearly the same profile", "'Smp1x0000' ≈ 'Smp0x0002'.", "twinseq split")
+    retouched = rows[2:3].copy()
+    retouched[0, 7] += 100
+    for near in (retouched, 2 * rows[2:3], np.rint(1.01 * rows[2:3]), np.random.default_rng(0).poisson(rows[2:3])):
+        audit_refused(words, holdout=rows_replaced(holdout, near))
+    words = ("12 sample(s)", "the same or nearly the same", "'Smp1x0000' =", "'Smp1x0009' ≈", "and 2 more.")
+    audit_refused(words, holdout=rows_replaced(holdout, np.vstack([rows[:3], 2 * rows[3:12]])))
+
+
+def test_a_reference_that_overlaps_the_targets(refused, sides, tmp_path):
+    train, twin, holdout = (sides[name] for name in ("train", "twin", "holdout"))
+    reference = hospital_cohort(seed=2, n=10, n_genes=60)
+    command = ["audit", *(tmp_path / f"{name}.h5ad" for name in ("train", "twin"))]
+    for name in ("holdout", "reference"):
+        command += [f"--{name}", tmp_path / f"{name}.h5ad"]
+    for name, cohort in sides.items():
+        ts.write(cohort, tmp_path / f"{name}.h5ad")
+    assert train.n_genes == twin.n_genes == reference.n_genes
+    for name, other in (("train", train), ("holdout", holdout)):
+        ts.write(rows_replaced(reference, 2 * other.dense()[5:6]), tmp_path / "reference.h5ad")
+        words = ("reference.h5ad: 1 sample(s) of the reference set", f"of the {name} set", "'Smp2x0000' ≈ 'Smp")
+        refused(*command, "-o", tmp_path / "out", words=words)
 
 
 def with_values(cohort: Cohort, values: np.ndarray, kind: str) -> Cohort:
@@ -363,8 +396,36 @@ def test_twin_of_another_kind(audit_refused, sides):
 def test_twin_on_another_scale(audit_refused, sides):
     """Once all are called continuous, counts against logarithms must not pass for a comparison."""
     logs = with_values(sides["twin"], np.log2(sides["twin"].dense() + 1), "continuous")
-    words = ("twin.h5ad: its values average", "training data", "same scale")
+    words = ("twin.h5ad: its values look like logarithms where the training data look unlogged", "same scale")
     audit_refused(words, "--kind", "continuous", twin=logs)
+
+
+def test_twin_of_other_logarithms(audit_refused, sides):
+    logged = {name: with_values(cohort, np.log2(cohort.dense() + 1), "continuous") for name, cohort in sides.items()}
+    words = ("twin.h5ad: its values look like natural logarithms where the training data look like log2", "same scale")
+    twin = with_values(sides["twin"], np.log(sides["twin"].dense() + 1), "continuous")
+    audit_refused(words, **(logged | {"twin": twin}))
+
+
+def test_twin_with_other_library_sizes(audit_refused, sides):
+    """Counts per million have the form of counts."""
+    counts = sides["twin"].dense(np.int64)
+    words = ("twin.h5ad: its values give library sizes of about", "where the training data have", "raw counts")
+    audit_refused(words, twin=with_values(sides["twin"], 30 * counts, "counts"))
+
+
+def test_twin_without_one_of_the_classes(audit_refused):
+    cohort = ts.datasets.simulate_cohort(n_cases=12, n_controls=12, n_genes=60, seed=0)
+
+    def third(cohort: Cohort) -> Cohort:
+        adata = cohort.adata.copy()
+        adata.obs["condition"] = ["relapse"] * 4 + adata.obs["condition"].astype(str).tolist()[4:]
+        return Cohort(adata, label="condition")
+
+    twin = ts.generators.create("copula").fit(cohort).sample(seed=1)
+    words = ("twin.h5ad: class 'relapse' of column 'condition' does not occur", "every class")
+    other = third(ts.datasets.simulate_cohort(n_cases=12, n_controls=12, n_genes=60, seed=1))
+    audit_refused(words, train=third(cohort), twin=twin, holdout=other)
 
 
 def test_twin_without_the_label(audit_refused, sides):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import row_digests
 from ..cohort import Cohort, shorten
 from ..errors import CohortError
+from ._duplicates import as_points, near_duplicates
 from ._profiles import dense_values
+from ._scales import other_continuous_scale, other_count_scale
 
-OTHER_SCALE = 10.0
-"""How many times larger on average than the training data continuous values must be to be on another scale."""
+Floats = NDArray[np.float64]
+SHOWN = 10
+"""Donors or samples that a message names."""
+REMEDY = "Split by donor with `twinseq split`, before the twin is made."
 
 
 def check_matching(sides: dict[str, Cohort]) -> None:
@@ -62,23 +68,47 @@ def check_matching(sides: dict[str, Cohort]) -> None:
 
 
 def check_scale(sides: dict[str, Cohort]) -> None:
-    """Refuse continuous values held against others of a wholly different size, such as counts against logarithms.
+    """Refuse values that clearly stand on another scale than the training data: other logarithms, units or sizes.
+
+    Real counts of any depth are welcome, since sets may be sequenced apart; a twin has to have its training data's.
 
     Raises
     ------
     CohortError
-        The mean absolute value of one side is more than ten times that of the training data, or less than a tenth.
+        One side does; the message says which scale it seems to be.
     """
-    if sides["train"].kind == "counts":
-        return
-    sizes = {name: float(abs(cohort.adata.X).mean()) for name, cohort in sides.items()}
+    train = sides["train"]
+    train_means = _means(train, train)
     for name, cohort in sides.items():
-        small, large = sorted((sizes[name], sizes["train"]))
-        if large > OTHER_SCALE * small:
-            raise CohortError(
-                f"{cohort.source}: its values average {sizes[name]:.3g} in size, those of the training data "
-                f"{sizes['train']:.3g}. Bring both to the same scale: both VST, both log-CPM, or both raw counts."
-            )
+        if name == "train":
+            continue
+        if train.kind == "continuous":
+            spreads = _deviations(cohort, train), _deviations(train, train)
+            words = other_continuous_scale(_means(cohort, train), spreads[0], train_means, spreads[1])
+            remedy = "both VST, both log2-CPM, or both raw counts"
+        elif name == "twin":
+            words = other_count_scale(_means(cohort, train), _totals(cohort), train_means, _totals(train))
+            remedy = "raw counts, with the library sizes of the training data"
+        else:
+            continue
+        if words is not None:
+            raise CohortError(f"{cohort.source}: its values {words}. Bring both to the same scale: {remedy}.")
+
+
+def _means(cohort: Cohort, train: Cohort) -> Floats:
+    """Return the mean of each gene, genes in the order of the training data."""
+    means = np.asarray(cohort.adata.X.mean(axis=0), dtype=np.float64).ravel()
+    return means[cohort.genes.get_indexer(train.genes)]
+
+
+def _deviations(cohort: Cohort, train: Cohort) -> Floats:
+    """Return the standard deviation of each gene, genes in the order of the training data."""
+    deviations: Floats = cohort.dense().std(axis=0)
+    return deviations[cohort.genes.get_indexer(train.genes)]
+
+
+def _totals(cohort: Cohort) -> Floats:
+    return np.asarray(cohort.adata.X.sum(axis=1), dtype=np.float64).ravel()
 
 
 def in_order(cohort: Cohort, train: Cohort) -> Cohort:
@@ -105,28 +135,60 @@ def in_order(cohort: Cohort, train: Cohort) -> Cohort:
 
 
 def check_disjoint(sides: dict[str, Cohort]) -> None:
-    """Check that the real sets share neither a donor nor a profile.
+    """Check that the real sets share neither a donor nor a profile, nor nearly a profile.
 
     Raises
     ------
     CohortError
-        Two of them do; the message names the first.
+        Two of them do; the message names the donors or the pairs of samples, ten at most, and how many there are.
     """
-    real = [(name, cohort) for name, cohort in sides.items() if name != "twin"]
-    digests = {name: row_digests(dense_values(cohort)) for name, cohort in real}
-    for (name, cohort), (other_name, other) in combinations(real, 2):
-        remedy = "Split by donor with `twinseq split`, before the twin is made."
-        if cohort.donor is not None and other.donor is not None:
-            shared = np.intersect1d(cohort.donors(), other.donors())
-            if len(shared):
-                raise CohortError(
-                    f"{other.source}: {len(shared)} donor(s) of the {other_name} set are in the {name} set too, "
-                    f"first '{shorten(shared[0], 40)}'. {remedy}"
-                )
-        equal = np.isin(digests[other_name], digests[name])
-        if equal.any():
-            first = shorten(other.adata.obs_names[int(np.argmax(equal))], 40)
-            raise CohortError(
-                f"{other.source}: {int(equal.sum())} sample(s) of the {other_name} set have the same profile as one "
-                f"of the {name} set, first '{first}'. {remedy}"
+    real = {name: cohort for name, cohort in sides.items() if name != "twin"}
+    pairs = list(combinations(real, 2))
+    for name, other_name in pairs:
+        _check_donors(name, real[name], other_name, real[other_name])
+    values = {name: dense_values(cohort) for name, cohort in real.items()}
+    donors = [cohort.donors() for cohort in real.values()]
+    points = as_points(list(values.values()), donors, sides["train"].kind) if len(real) > 1 else None
+    by_name = dict(zip(real, points, strict=True)) if points is not None else {}
+    for name, other_name in pairs:
+        exact = _equal_rows(values[name], values[other_name])
+        near = near_duplicates(by_name[name], by_name[other_name]) if by_name else {}
+        repeats = near | exact
+        if repeats:
+            cohort, other = real[name], real[other_name]
+            shown = ", ".join(
+                f"'{shorten(other.adata.obs_names[row], 25)}' {'=' if row in exact else '≈'} "
+                f"'{shorten(cohort.adata.obs_names[column], 25)}'"
+                for row, column in sorted(repeats.items(), key=lambda pair: str(other.adata.obs_names[pair[0]]))[:SHOWN]
             )
+            nearly = "" if len(exact) == len(repeats) else "nearly " if not exact else "the same or nearly "
+            raise CohortError(
+                f"{other.source}: {len(repeats)} sample(s) of the {other_name} set have {nearly}the same profile as "
+                f"one of the {name} set: {shown}{_more(len(repeats))}. Replicates and altered copies of a profile "
+                f"belong to one donor. {REMEDY}"
+            )
+
+
+def _check_donors(name: str, cohort: Cohort, other_name: str, other: Cohort) -> None:
+    if cohort.donor is None or other.donor is None:
+        return
+    shared = np.intersect1d(cohort.donors(), other.donors())
+    if len(shared):
+        shown = ", ".join(f"'{shorten(donor, 40)}'" for donor in shared[:SHOWN])
+        raise CohortError(
+            f"{other.source}: {len(shared)} donor(s) of the {other_name} set are in the {name} set too: "
+            f"{shown}{_more(len(shared))}. {REMEDY}"
+        )
+
+
+def _equal_rows(first: NDArray[Any], second: NDArray[Any]) -> dict[int, int]:
+    """Return the rows of ``second`` that ``first`` has too, each with the first such one."""
+    known: dict[bytes, int] = {}
+    for row, digest in enumerate(row_digests(first).tolist()):
+        known.setdefault(digest, row)
+    digests = row_digests(second).tolist()
+    return {row: known[digest] for row, digest in enumerate(digests) if digest in known}
+
+
+def _more(number: int) -> str:
+    return f" and {number - SHOWN} more" if number > SHOWN else ""
