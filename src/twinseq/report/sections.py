@@ -84,7 +84,7 @@ TITLES = {
     "pathways": "Pathways: enrichment of gene sets",
     "utility": "Utility: training on the twin",
     "covariates": "Covariates",
-    "privacy": "Privacy: descriptive distances",
+    "privacy": "Distances: how near the twin lies to its training data",
     "paper": "Community benchmark",
 }
 LEADS = {
