@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ..transforms import counts_from_log, log_normalised, size_factors
-from ._sizes import SizeFactors, SizeReference, latent_values
+from ..transforms import SizeReference, counts_from_log, log_normalised, size_factors
+from ._sizes import SizeFactors, kept_reference, latent_values, reference_state, restore_reference
 
 SMOOTHING = 0.7
 
@@ -48,7 +48,7 @@ class LogScale:
         counts = cohort.dense()
         factors = size_factors(counts)
         sizes = SizeFactors.fit(factors, codes, n_classes, SMOOTHING)
-        return cls(sizes, SizeReference.of(counts, factors), True), log_normalised(counts, factors)
+        return cls(sizes, kept_reference(counts, factors), True), log_normalised(counts, factors)
 
     def apply(self, cohort: Cohort) -> NDArray[np.float64]:
         """Return the latent values of new samples, ``n_samples × n_genes``."""
@@ -63,10 +63,9 @@ class LogScale:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the scale as plain arrays."""
         sizes = {} if self.sizes is None else self.sizes.state()
-        reference = {} if self.reference is None else self.reference.state()
-        return {"scale.non_negative": np.array(self.non_negative), **sizes, **reference}
+        return {"scale.non_negative": np.array(self.non_negative), **sizes, **reference_state(self.reference)}
 
     @classmethod
     def restore(cls, state: Mapping[str, NDArray[Any]]) -> LogScale:
         """Invert `state`."""
-        return cls(SizeFactors.restore(state), SizeReference.restore(state), bool(state["scale.non_negative"]))
+        return cls(SizeFactors.restore(state), restore_reference(state), bool(state["scale.non_negative"]))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ..transforms import log_normalised
+from ..transforms import SizeReference, factors_against, log_normalised, size_reference
 from ._margins import LatentProfiles, Margins, stratum_rows, under
 
 
@@ -45,57 +45,29 @@ class SizeFactors:
         return cls(Margins.restore(found)) if found else None
 
 
-@dataclass(frozen=True)
-class SizeReference:
-    """What a new sample is held against to find its size factor: the mean log counts of the training samples.
+def kept_reference(counts: NDArray[Any], factors: NDArray[np.float64]) -> SizeReference:
+    """Return what new samples are held against, such that training ``counts`` get their ``factors`` back."""
+    reference = size_reference(counts)
+    # Without complete genes factors are scaled to geometric mean 1; the shift becomes part of the reference.
+    shift = np.log(factors_against(counts[:1], reference)[0] / factors[0])
+    return replace(reference, log_counts=reference.log_counts + shift)
 
-    Parameters
-    ----------
-    log_means
-        ``n_genes``; NaN for genes that do not take part.
-    """
 
-    log_means: NDArray[np.float64]
+def reference_state(reference: SizeReference | None) -> dict[str, NDArray[Any]]:
+    """Return the reference as plain arrays; none for continuous profiles."""
+    if reference is None:
+        return {}
+    kept = {"genes": reference.genes, "log_counts": reference.log_counts, "complete": np.array(reference.complete)}
+    return {f"reference.{name}": value for name, value in kept.items()}
 
-    @classmethod
-    def of(cls, counts: NDArray[Any], factors: NDArray[np.float64]) -> SizeReference:
-        """Take the reference from training counts (``n × n_genes``) and the factors `size_factors` gave them.
 
-        It gives the training samples these very factors back.
-        """
-        log_means = np.log(np.maximum(counts, 1)).mean(axis=0)
-        complete = (counts > 0).all(axis=0)
-        if complete.any():
-            return cls(np.where(complete, log_means, np.nan))
-        # The fallback scales its factors to geometric mean 1; the shift is part of the reference.
-        shift = np.log(cls(log_means).factors(counts[:1])[0] / factors[0])
-        return cls(log_means + shift)
-
-    def factors(self, counts: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the size factor of each sample by the median of ratios over the genes that it detects.
-
-        A sample that detects none of the genes that take part gets 1.
-        """
-        used = ~np.isnan(self.log_means)
-        factors = np.ones(len(counts))
-        for row, values in enumerate(counts):
-            seen = used & (values > 0)
-            if seen.any():
-                factors[row] = np.exp(np.median(np.log(values[seen]) - self.log_means[seen]))
-        return factors
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return the reference as plain arrays."""
-        return {"reference.log_means": self.log_means}
-
-    @classmethod
-    def restore(cls, state: Mapping[str, NDArray[Any]]) -> SizeReference | None:
-        """Invert `state`; ``None`` where there is nothing, as for continuous profiles."""
-        found = under("reference.", state)
-        return cls(found["log_means"]) if found else None
+def restore_reference(state: Mapping[str, NDArray[Any]]) -> SizeReference | None:
+    """Invert `reference_state`."""
+    found = under("reference.", state)
+    return SizeReference(found["genes"], found["log_counts"], bool(found["complete"])) if found else None
 
 
 def latent_values(cohort: Cohort, reference: SizeReference | None) -> NDArray[np.float64]:
     """Return new samples on the latent scale, ``n × n_genes``: ``log2(count / size factor + 1)``, or as they are."""
     values = cohort.dense()
-    return values if reference is None else log_normalised(values, reference.factors(values))
+    return values if reference is None else log_normalised(values, factors_against(values, reference))

@@ -37,7 +37,7 @@ from ._likelihood import LADDER, WIDTHS, factor_log_density, margin_density
 from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, stratum_rows, under, whole_counts
 from ._quality import Library, LibraryModel, depth_association, detection_shifts, order_with_depth, zero_mask
 from ._registry import register
-from ._sizes import SizeReference, latent_values
+from ._sizes import kept_reference, latent_values, reference_state, restore_reference
 
 MAX_FACTORS = 50
 MIN_DRAWN = 10
@@ -106,7 +106,7 @@ class Copula(Generator):
         if profiles.factors is not None:
             self.depth_ = depth_association(profiles, strata, traits[:, 0], jobs)
         factors = profiles.factors
-        self.reference_ = None if factors is None else SizeReference.of(cohort.dense(), factors)
+        self.reference_ = None if factors is None else kept_reference(cohort.dense(), factors)
         scores, resolution = within_stratum_scores(profiles, strata, jobs)
         effects, left = trait_effects(scores, traits, resolution)
         freedom = max(cohort.n_samples - n_strata - traits.shape[1], 1)
@@ -262,8 +262,7 @@ class Copula(Generator):
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         state |= {"effects": self.effects_, "loadings": self.loadings_, "residual": self.residual_}
         state["depth"] = self.depth_
-        if self.reference_ is not None:
-            state |= self.reference_.state()
+        state |= reference_state(self.reference_)
         return {**state, **self.library_.state(), **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -272,4 +271,4 @@ class Copula(Generator):
         self.covariates_ = CovariateModel.restore(state)
         self.effects_, self.loadings_, self.residual_ = state["effects"], state["loadings"], state["residual"]
         self.depth_ = state["depth"]
-        self.reference_ = SizeReference.restore(state)
+        self.reference_ = restore_reference(state)

@@ -22,7 +22,7 @@ from ._margins import (
     under,
 )
 from ._registry import register
-from ._sizes import SizeFactors, SizeReference, latent_values
+from ._sizes import SizeFactors, kept_reference, latent_values, reference_state, restore_reference
 
 
 @register
@@ -60,7 +60,7 @@ class Independent(Generator):
         self.margins_ = Margins.fit(profiles, codes, n_classes, self.smoothing, jobs)
         factors = profiles.factors
         self.sizes_ = None if factors is None else SizeFactors.fit(factors, codes, n_classes, self.smoothing)
-        self.reference_ = None if factors is None else SizeReference.of(cohort.dense(), factors)
+        self.reference_ = None if factors is None else kept_reference(cohort.dense(), factors)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
 
     def _sample(
@@ -95,11 +95,10 @@ class Independent(Generator):
     def _state(self) -> dict[str, NDArray[Any]]:
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         sizes = {} if self.sizes_ is None else self.sizes_.state()
-        reference = {} if self.reference_ is None else self.reference_.state()
-        return {**state, **sizes, **reference, **self.covariates_.state()}
+        return {**state, **sizes, **reference_state(self.reference_), **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.margins_ = Margins.restore(under("margins.", state))
         self.sizes_ = SizeFactors.restore(state)
-        self.reference_ = SizeReference.restore(state)
+        self.reference_ = restore_reference(state)
         self.covariates_ = CovariateModel.restore(state)

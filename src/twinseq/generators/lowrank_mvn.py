@@ -1,7 +1,8 @@
 """`lowrank-mvn`: the class-wise normal in a low-rank space of Nanda & Saha.
 
-Its likelihood needs a ridge, since nothing is drawn outside the space: `RIDGE`, and for the losses each of `LADDER`,
-times the mean variance of a gene within classes, the same for all genes as in the space's own metric.
+Its likelihood needs a ridge, since nothing is drawn outside the space: `RIDGE` times the mean variance of a gene within
+classes, the same for all genes as in the space's own metric. The losses have each of `LADDER`, and each also in
+proportion to the gene's own variance.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..cohort import Cohort
 from ..errors import ConfigError
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel
-from ._likelihood import LADDER, RIDGE, factor_log_density
+from ._likelihood import LADDER, RIDGE, factor_log_density, floored
 from ._margins import stratum_rows
 from ._registry import register
 
@@ -81,12 +82,11 @@ class LowRankMultivariateNormal(Generator):
         latent = self.centre_ + scores @ self.axes_
         return np.rint(np.maximum(np.expm1(latent), 0.0)).astype(np.int64), known
 
-    def _ladder(self, cohort: Cohort, codes: NDArray[np.intp], ridges: tuple[float, ...]) -> NDArray[np.float64]:
-        """Return the log-density at each ridge, ``n × n_ridges``."""
+    def _density(
+        self, cohort: Cohort, codes: NDArray[np.intp], noise: NDArray[np.float64], ridges: tuple[float, ...]
+    ) -> NDArray[np.float64]:
+        """Return the log-density at each ridge, ``n × n_ridges``; ``noise`` is what a ridge of 1 adds to each gene."""
         apart = np.log1p(cohort.dense()) - self.centre_
-        weights = self.class_sizes_ / self.class_sizes_.sum()
-        variance = max(float(weights @ np.trace(self.covariances_, axis1=1, axis2=2)) / apart.shape[1], 1e-12)
-        noise = np.full(apart.shape[1], variance)
         density = np.empty((len(codes), len(ridges)))
         for code, rows in stratum_rows(codes):
             values, vectors = np.linalg.eigh((1.0 + self.noise) * self.covariances_[code])
@@ -94,11 +94,20 @@ class LowRankMultivariateNormal(Generator):
             density[rows] = factor_log_density(apart[rows] - self.means_[code] @ self.axes_, loadings, noise, ridges)
         return density
 
+    def _variances(self) -> NDArray[np.float64]:
+        """Return each gene's variance within classes, ``G``."""
+        weights = self.class_sizes_ / self.class_sizes_.sum()
+        pooled = np.tensordot(weights, self.covariances_, axes=1)
+        return np.asarray(((pooled @ self.axes_) * self.axes_).sum(axis=0))
+
     def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
-        return -self._ladder(cohort, codes, LADDER) / cohort.n_genes
+        variances = self._variances()
+        by_gene = self._density(cohort, codes, floored(variances), LADDER)
+        alike = self._density(cohort, codes, _alike(variances), LADDER)
+        return -np.column_stack([alike, by_gene]) / cohort.n_genes
 
     def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
-        return self._ladder(cohort, codes, (RIDGE,))[:, 0]
+        return self._density(cohort, codes, _alike(self._variances()), (RIDGE,))[:, 0]
 
     def _state(self) -> dict[str, NDArray[Any]]:
         kept = {"centre": self.centre_, "axes": self.axes_, "means": self.means_, "covariances": self.covariances_}
@@ -108,3 +117,8 @@ class LowRankMultivariateNormal(Generator):
         self.centre_, self.axes_ = state["centre"], state["axes"]
         self.means_, self.covariances_ = state["means"], state["covariances"]
         self.covariates_ = CovariateModel.restore(state)
+
+
+def _alike(variances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean variance for every gene."""
+    return np.full(len(variances), max(float(variances.mean()), 1e-12))
