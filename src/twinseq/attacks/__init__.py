@@ -14,8 +14,11 @@ from . import (
     mean_tracing,
     nearest_distance,
     quantile_replay,
+    shadow_loss,
     span_residual,
     subspace_tracing,
+    white_box_likelihood,
+    white_box_tracing,
 )
 from ._base import LEVELS, Definition, Level, Model, NotApplicableError, Samples, ThreatLevelError, View
 from ._registry import Attack, FailedAttackError, get, names, register
@@ -47,6 +50,9 @@ __all__ = [
     "nearest_distance",
     "quantile_replay",
     "register",
+    "shadow_loss",
     "span_residual",
     "subspace_tracing",
+    "white_box_likelihood",
+    "white_box_tracing",
 ]

@@ -1,0 +1,156 @@
+"""What an attacker of level T2 or T3 knows: a generator with its settings, or a fitted one, in the attacks' own terms.
+
+Attacks import no generators; these two adapters lend them one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from numpy.typing import NDArray
+
+from . import generators
+from .attacks import NotApplicableError, Samples
+from .cohort import Cohort, Kind
+from .errors import CohortError, shorten
+from .generators import Generator, NotOfferedError
+
+Made = TypeVar("Made")
+CLASS = "class"
+
+
+def samples_of(cohort: Cohort) -> Samples:
+    """Return the profiles of ``cohort`` as an attacker holds them."""
+    values = cohort.dense(dtype=cohort.adata.X.dtype)
+    return Samples(values, cohort.labels(), cohort.kind)
+
+
+def cohort_of(
+    samples: Samples, classes: pd.DataFrame | None = None, genes: Iterable[str] | None = None, kind: str | None = None
+) -> Cohort:
+    """Dress an attacker's samples as a cohort.
+
+    Parameters
+    ----------
+    samples
+        Profiles; genes are matched by order.
+    classes
+        Columns that name the class of each sample; by default one column of the labels, and none where all samples
+        are of one class.
+    genes
+        Gene names; by default ``g0``, ``g1``, …
+    kind
+        Kind of profiles; by default that of the samples.
+    """
+    if classes is None:
+        several = len(np.unique(samples.labels)) > 1
+        classes = pd.DataFrame({CLASS: samples.labels} if several else {}, index=range(len(samples)))
+    obs = classes.set_axis([f"sample{row}" for row in range(len(samples))], axis=0)
+    names = [f"g{gene}" for gene in range(samples.values.shape[1])] if genes is None else list(genes)
+    label = str(classes.columns[0]) if len(classes.columns) else None
+    stated: Kind = "counts" if (kind or samples.kind) == "counts" else "continuous"
+    adata = AnnData(samples.values, obs=obs, var=pd.DataFrame(index=names))
+    return Cohort(adata, label=label, kind=stated, source="the attacker's samples")
+
+
+class KnownModel:
+    """A fitted generator in an attacker's hands (`twinseq.attacks.Model`).
+
+    Parameters
+    ----------
+    generator
+        Fitted, or read from a model file; its genes are matched by order.
+    only
+        Class of all training samples, where the generator was told of none.
+    """
+
+    def __init__(self, generator: Generator, only: str | None = None) -> None:
+        self.generator = generator
+        self.only = only
+
+    def draw(self, labels: NDArray[np.str_], seed: int) -> Samples:
+        """Draw a sample of each class in ``labels``, in their order.
+
+        Raises
+        ------
+        NotApplicableError
+            A class is unknown to the model.
+        """
+        classes = self._classes(labels)
+        if classes.columns.empty:
+            twin = self.generator.sample(len(labels), seed=seed)
+        else:
+            twin = self.generator.sample(design=classes, seed=seed)
+        return Samples(twin.dense(dtype=twin.adata.X.dtype), np.asarray(labels), twin.kind)
+
+    def losses(self, samples: Samples) -> NDArray[np.float64]:
+        """Return the losses of `Generator.losses`, ``n × n_features``.
+
+        Raises
+        ------
+        NotApplicableError
+            The generator has none, or does not know a class, the genes or the kind of the samples.
+        """
+        return self._asked(self.generator.losses, samples)
+
+    def log_likelihood(self, samples: Samples) -> NDArray[np.float64]:
+        """Return the log-likelihood of `Generator.log_likelihood`, ``n``; raises as `losses` does."""
+        return self._asked(self.generator.log_likelihood, samples)
+
+    def _asked(self, question: Callable[[Cohort], Made], samples: Samples) -> Made:
+        genes = self.generator.frame_.var.index
+        if len(genes) != samples.values.shape[1]:
+            raise NotApplicableError(f"the model has {len(genes)} genes, and the samples {samples.values.shape[1]}")
+        try:
+            return question(cohort_of(samples, self._classes(samples.labels), genes))
+        except NotOfferedError as error:
+            raise NotApplicableError(str(error).rstrip(".")) from error
+        except CohortError as error:
+            raise NotApplicableError(f"the model does not take the samples: {error}") from error
+
+    def _classes(self, labels: NDArray[np.str_]) -> pd.DataFrame:
+        """Return the columns that name the class of each label."""
+        table = self.generator.classes_
+        if table.columns.empty:
+            known = {str(label): 0 for label in labels} if self.only is None else {self.only: 0}
+        else:
+            known = {key: row for row, key in enumerate(generators.class_names(table))}
+        for label in np.unique(labels):
+            if str(label) not in known:
+                raise NotApplicableError(f"class '{shorten(label)}' is unknown to the model")
+        return table.iloc[[known[str(label)] for label in labels]].reset_index(drop=True)
+
+
+class KnownGenerator:
+    """A generator and its settings in an attacker's hands (`twinseq.attacks.Definition`).
+
+    Parameters
+    ----------
+    name, preset, params
+        As for `twinseq.generators.create`.
+    """
+
+    def __init__(self, name: str, preset: str | None = None, params: Mapping[str, Any] | None = None) -> None:
+        self.name = name
+        self.preset = preset
+        self.params = dict(params or {})
+
+    def fit(self, samples: Samples, seed: int) -> KnownModel:
+        """Fit the generator to ``samples``; their labels are all it is told of them.
+
+        Raises
+        ------
+        NotApplicableError
+            The generator cannot learn from these samples.
+        """
+        model = generators.create(self.name, self.preset, **self.params)
+        try:
+            model.fit(cohort_of(samples), seed=seed)
+        except CohortError as error:
+            raise NotApplicableError(f"the generator cannot be fitted: {error}") from error
+        only = None if len(model.classes_.columns) else str(samples.labels[0])
+        return KnownModel(model, only)
