@@ -60,7 +60,7 @@ def advantage(success: Floats, members: NDArray[np.bool_], donors: NDArray[np.st
     below = np.hypot(rates[0] - bounds[0][0], bounds[1][1] - rates[1])
     above = np.hypot(bounds[0][1] - rates[0], rates[1] - bounds[1][0])
     interval = (float(max(difference - below, -1.0)), float(min(difference + above, 1.0)))
-    return Advantage(*rates, difference, interval, *sizes)
+    return Advantage(rates[0], rates[1], difference, interval, sizes[0], sizes[1])
 
 
 def _wilson(rate: float, n: int) -> tuple[float, float]:
