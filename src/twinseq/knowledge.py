@@ -139,6 +139,10 @@ class KnownGenerator:
         self.preset = preset
         self.params = dict(params or {})
 
+    def unfitted(self) -> Generator:
+        """Return the generator with its settings, not fitted yet."""
+        return generators.create(self.name, self.preset, **self.params)
+
     def fit(self, samples: Samples, seed: int) -> KnownModel:
         """Fit the generator to ``samples``; their labels are all it is told of them.
 
@@ -147,7 +151,7 @@ class KnownGenerator:
         NotApplicableError
             The generator cannot learn from these samples.
         """
-        model = generators.create(self.name, self.preset, **self.params)
+        model = self.unfitted()
         try:
             model.fit(cohort_of(samples), seed=seed)
         except CohortError as error:

@@ -239,7 +239,7 @@ class AuditReport:
     red_team
         What the attacks found; ``None`` where none were run. Its attacks and controls stand at the top level of
         ``metrics.json``, the rest under ``red_team``. The ROC curves of the headlines are the table
-        ``attack_roc`` (``level``, ``attack``, ``fpr``, ``tpr``); ``roc`` holds those of the classifiers.
+        ``attack_roc`` (``level``, ``attack``, ``fpr``, ``tpr``); ``attack_roc`` holds those of the classifiers.
     ledger
         Filled by differential privacy.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from ._base import Floats, View
 from ._registry import register
-from ._standard import to_reference, to_twin
+from ._standard import nearest, to_reference, to_twin
 
 
 @register(
@@ -19,8 +19,5 @@ from ._standard import to_reference, to_twin
 )
 def gan_leaks_calibrated(view: View) -> Floats:
     """Return the log distance to the nearest reference sample minus that to the nearest twin sample."""
-    tiny = np.finfo(float).tiny
-    score: Floats = np.log(np.maximum(to_reference(view).min(axis=1), tiny)) - np.log(
-        np.maximum(to_twin(view).min(axis=1), tiny)
-    )
+    score: Floats = np.log(nearest(to_reference(view))) - np.log(nearest(to_twin(view)))
     return score

@@ -52,7 +52,9 @@ def span_residual(view: View) -> Floats:
         # Subtracting twice keeps the digits that one subtraction loses where hardly anything is left.
         left = away - (away @ basis) @ basis.T
         left -= (left @ basis) @ basis.T
-        scores[rows] = -np.log(np.maximum(np.linalg.norm(left, axis=1) / spread, ROUNDING))
+        # What is left of a copy is rounding; in proportion to its length, copies do not tie.
+        distance = np.maximum(np.linalg.norm(left, axis=1), ROUNDING * np.linalg.norm(away, axis=1))
+        scores[rows] = -np.log(np.maximum(distance, np.finfo(float).tiny) / spread)
     if spanned == len(std.classes):
         raise NotApplicableError("the twin has as many samples as genes, and spans everything")
     return scores

@@ -1,0 +1,265 @@
+"""The audit of a procedure: what a generator gives away of a cohort, over several partitions of its donors.
+
+In each split the donors are dealt anew into members, non-members and a reference; the generator is fitted to the
+members, and its twin attacked. That needs no hold-out set aside beforehand, and tells how exposed single donors are,
+since each is in some of the twins and not in others.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from ..attacks import Level
+from ..attacks.epsilon import epsilon_lower
+from ..attacks.headline import headline
+from ..cohort import Cohort
+from ..errors import ConfigError
+from ..knowledge import KnownGenerator, KnownModel
+from ..results import AttackResult, Headline, RedTeam
+from .artefact import Step, silent
+from .controls import negative_control, null_control, positive_control
+from .judgement import judge
+from .partial import partial_rows
+from .personal import attribute_rows, linkability_rows
+from .summary import Sides, attack_results, curves, headlines, power, subgroups
+from .trial import Key, Scores, Trial, available, score
+
+Floats = NDArray[np.float64]
+FEWEST_REFITS = 4
+THRESHOLDS = (0.5, 0.7, 0.9)
+QUANTILES = (0.5, 0.75, 0.9)
+THIRDS = (1 / 3, 1 / 3, 1 / 3)
+
+
+def attack_procedure(
+    cohort: Cohort,
+    generator: KnownGenerator,
+    splits: int = 5,
+    fractions: Sequence[float] = THIRDS,
+    slow: bool = True,
+    seed: int = 0,
+    jobs: int = 1,
+    step: Step | None = None,
+) -> tuple[RedTeam, pd.DataFrame]:
+    """Attack the twins that a generator makes of parts of a cohort.
+
+    Parameters
+    ----------
+    cohort
+        All donors.
+    generator
+        Generator and settings. The attacker knows them (level T2), and at level T3 the fitted model too.
+    splits
+        Number of partitions.
+    fractions
+        Shares of members, non-members and reference.
+    slow
+        Whether attacks that fit many models take part.
+    seed
+        Seed of partitions, fits and attacks.
+    jobs
+        Number of threads; it changes no result.
+    step
+        Called with the name of what comes next.
+
+    Returns
+    -------
+    What the attacks found, and the ROC curves of the headlines over all splits.
+
+    Raises
+    ------
+    ConfigError
+        There is not one split, or there are not three fractions.
+    CohortError
+        A class has too few donors for three parts.
+    """
+    if splits < 1:
+        raise ConfigError(f"At least 1 split is needed, not {splits}.")
+    if len(fractions) != 3:
+        raise ConfigError("Three fractions are needed: members, non-members and reference.")
+    say = step if step is not None else silent
+    rng = np.random.default_rng([seed, 13])
+    trials, every = [], []
+    for number in range(splits):
+        label = f"split {number + 1} of {splits}: "
+        members, others, reference = cohort.split(fractions, seed=seed + number)
+        say(label + "fit")
+        model = generator.unfitted().fit(members, seed=seed + number, jobs=jobs)
+        twin = model.sample(seed=seed + number, jobs=jobs)
+        known = KnownModel(model, only=None if members.label else "all")
+        trial = Trial.of(twin, members, others, reference, generator, known, seed + number)
+        scores = score(trial, available(trial, slow), jobs, functools.partial(_say, say, label))
+        trials.append((trial, twin, members, reference))
+        every.append(Sides(scores, trial.is_member, trial.strata))
+    say("summary of attacks")
+    pooled = _pooled(every)
+    found, places = headlines(pooled, rng)
+    found = tuple(_widened(one, place, pooled, every, rng) for one, place in zip(found, places.values(), strict=True))
+    trial, twin, members, reference = trials[0]
+    first = every[0]
+    at = {level: first.scores.keys.index(pooled.scores.keys[place]) for level, place in places.items()}
+    say("controls")
+    controls = (
+        null_control(first, at, rng),
+        positive_control(trial, members, seed),
+        negative_control(trial, first, at, reference, generator.unfitted(), seed),
+    )
+    say("partial knowledge, attributes and links")
+    able = power(int(first.member.sum()), int((~first.member).sum()))
+    groupings = {} if cohort.label is None else {cohort.label: _stacked([sides.strata for sides in every])}
+    for name in trial.covariates:
+        groupings[name] = _stacked([one.groups(one.covariates[name]) for one, *_ in trials])
+    outcome, reasons = judge(found, controls, able)
+    red_team = RedTeam(
+        mode="procedure",
+        outcome=outcome,
+        reasons=(
+            *reasons,
+            f"mean of {splits} split(s), each with a generator of its own; intervals are as wide as one split's, and "
+            "controls, partial knowledge, attributes and links are those of the first",
+        ),
+        attacks=_averaged(every, rng),
+        headlines=found,
+        controls=controls,
+        power=able,
+        subgroups=subgroups(pooled, places, groupings),
+        partial=partial_rows(trial, seed, jobs),
+        attributes=attribute_rows(trial, twin, seed),
+        linkability=linkability_rows(trial, seed),
+        exposure=exposure(
+            [(one.people[0], sides) for (one, *_), sides in zip(trials, every, strict=True)], pooled, places
+        ),
+    )
+    return red_team, curves(pooled, places)
+
+
+def _say(say: Step, label: str, name: str) -> None:
+    say(label + name)
+
+
+def _stacked(parts: Sequence[NDArray[np.str_]]) -> NDArray[np.str_]:
+    return np.concatenate(list(parts))
+
+
+def _pooled(every: Sequence[Sides]) -> Sides:
+    """Stack the splits, scores as normal scores of their ranks in the split so that splits compare."""
+    counted = Counter(key for sides in every for key in sides.scores.keys)
+    keys = tuple(key for key in every[0].scores.keys if counted[key] == len(every))
+    values, strata = [], []
+    for number, sides in enumerate(every):
+        place = {key: index for index, key in enumerate(sides.scores.keys)}
+        chosen = sides.scores.values[:, [place[key] for key in keys]]
+        values.append(normal_scores(chosen))
+        strata.append(np.array([f"{number}: {name}" for name in sides.strata]))
+    scores = Scores(keys, np.concatenate(values), every[0].scores.troubles)
+    return Sides(scores, np.concatenate([sides.member for sides in every]), np.concatenate(strata))
+
+
+def normal_scores(values: Floats) -> Floats:
+    """Return normal quantiles of the ranks in each column, ``n × k``."""
+    if not values.shape[1]:
+        return values
+    scores: Floats = ndtri((rankdata(values, axis=0) - 0.5) / len(values))
+    return scores
+
+
+def _widened(one: Headline, place: int, pooled: Sides, every: Sequence[Sides], rng: np.random.Generator) -> Headline:
+    """Return the headline with the mean of the splits' intervals: donors recur, so the splits are not independent."""
+    keys: list[Key] = [key for key in pooled.scores.keys if key[1] <= one.level]
+    intervals, epsilons = [], []
+    for sides in every:
+        at = {key: index for index, key in enumerate(sides.scores.keys)}
+        values, m = sides.scores.values[:, [at[key] for key in keys]], sides.member
+        single = headline(values[m], values[~m], sides.strata[m], sides.strata[~m], rng, n_permutations=1)
+        intervals.append(single.interval)
+        epsilons.append(epsilon_lower(*sides.column(at[pooled.scores.keys[place]]), rng))
+    low, high = np.mean(intervals, axis=0)
+    interval = (min(float(low), one.auc), max(float(high), one.auc))
+    return replace(one, auc_ci=interval, epsilon_lower=float(np.median(epsilons)))
+
+
+def _averaged(every: Sequence[Sides], rng: np.random.Generator) -> tuple[AttackResult, ...]:
+    """Return each attack's figures averaged over the splits in which it could be measured."""
+    by_attack: dict[tuple[str, str], list[AttackResult]] = {}
+    for sides in every:
+        for result in attack_results(sides, rng):
+            by_attack.setdefault((result.name, result.level), []).append(result)
+    results = []
+    for found in by_attack.values():
+        measured = [result for result in found if result.status == "measured"]
+        results.append(_mean_of(measured) if measured else found[0])
+    return tuple(sorted(results, key=lambda result: (result.level, -(result.auc or 0.0), result.name)))
+
+
+def _mean_of(found: Sequence[AttackResult]) -> AttackResult:
+    setting = Counter(result.setting for result in found).most_common(1)[0][0]
+
+    def mean(values: Sequence[Any]) -> float:
+        return float(np.mean([value for value in values if value is not None]))
+
+    def interval(pairs: Sequence[Any]) -> tuple[float, float]:
+        return mean([pair[0] for pair in pairs]), mean([pair[1] for pair in pairs])
+
+    rates = set.intersection(*(set(result.tpr_at_fpr) for result in found))
+    ordered = sorted(rates, key=float, reverse=True)
+    return replace(
+        found[0],
+        setting=setting,
+        auc=mean([result.auc for result in found]),
+        auc_ci=interval([result.auc_ci for result in found]),
+        tpr_at_fpr={rate: mean([result.tpr_at_fpr[rate] for result in found]) for rate in ordered},
+        tpr_ci={rate: interval([result.tpr_ci[rate] for result in found]) for rate in ordered},
+        epsilon_lower=float(np.median([result.epsilon_lower or 0.0 for result in found])),
+        mu_lower=float(np.median([result.mu_lower or 0.0 for result in found])),
+        tie_fraction=mean([result.tie_fraction for result in found]),
+    )
+
+
+def donor_exposure(splits: Sequence[tuple[NDArray[np.str_], Sides]], key: Key) -> pd.DataFrame:
+    """Return how well each donor is told by the refits with it from those without it. Never leaves the institution.
+
+    Returns
+    -------
+    Index: donor. ``auc``: share of pairs of a refit with and one without the donor in which the former scores higher;
+    ``n_with``, ``n_without``: number of refits.
+    """
+    rows: dict[str, tuple[list[float], list[float]]] = {}
+    for donors, sides in splits:
+        column = normal_scores(sides.scores.values[:, [sides.scores.keys.index(key)]])[:, 0]
+        for donor, value, member in zip(donors.tolist(), column, sides.member, strict=True):
+            rows.setdefault(donor, ([], []))[0 if member else 1].append(float(value))
+    found = {}
+    for donor, (inside, outside) in rows.items():
+        if inside and outside:
+            higher = np.sign(np.subtract.outer(inside, outside))
+            found[donor] = (0.5 + 0.5 * float(higher.mean()), len(inside), len(outside))
+    return pd.DataFrame.from_dict(found, orient="index", columns=["auc", "n_with", "n_without"])
+
+
+def exposure(
+    splits: Sequence[tuple[NDArray[np.str_], Sides]], pooled: Sides, places: Mapping[Level, int]
+) -> dict[str, Any]:
+    """Return how the exposure of donors is spread, no donor named; empty where there are too few refits."""
+    if len(splits) < FEWEST_REFITS or not places:
+        return {}
+    each = donor_exposure(splits, pooled.scores.keys[places[max(places)]])
+    if each.empty:
+        return {}
+    return {
+        "n_donors": len(each),
+        "n_refits": len(splits),
+        "quantiles": {f"{q:g}": float(each["auc"].quantile(q)) for q in QUANTILES},
+        "share_above": {f"{t:g}": float((each["auc"] > t).mean()) for t in THRESHOLDS},
+        "note": f"each donor was in {each['n_with'].mean():.1f} twins and out of {each['n_without'].mean():.1f} on "
+        "average; few refits make single figures coarse",
+    }
