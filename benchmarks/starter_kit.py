@@ -113,7 +113,7 @@ def domias_kde(targets: np.ndarray, twin: np.ndarray, reference: np.ndarray, see
 
     Fault: 150 principal components are fitted to targets, twin and reference separately. The three sets of coordinates
     have nothing in common, not even the sign of an axis, and densities are compared at points of another space. In 150
-    dimensions both densities also underflow, and the 10⁻¹⁰ added to the divisor outweighs it.
+    dimensions densities lie far below the 10⁻¹⁰ that is added to the divisor, so that the reference cancels out.
 
     The kit fails with fewer than 150 samples in a set; here the number of components is the largest that works.
     """
