@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 FEWEST_GENES = 10
@@ -18,6 +19,8 @@ LOGARITHMS = {"log2": 1.0, "natural logarithms": float(np.log(2)), "log10": floa
 """Size of each logarithm in units of log2."""
 TIGHT = 0.97
 """Share of the variance of gene means that the change of scale must explain."""
+OFF_CENTRE = 0.5
+"""Root mean square of gene means from which genes are surely not centred."""
 SHIFT = 1.0
 """Least common shift of all genes, log2 units, that is a change of scale."""
 
@@ -39,10 +42,9 @@ def other_count_scale(means: Floats, totals: Floats, train_means: Floats, train_
     size, usual = float(np.median(totals)), float(np.median(train_totals))
     if max(size, usual) <= OTHER_SIZE * min(size, usual):
         return None
-    logs, train_logs = np.log2(means + 1), np.log2(train_means + 1)
-    if _explained(means, _line(means, train_logs)) > TIGHT and means.max() < 40:
+    if _explained(means, _line(means, np.log2(train_means + 1))) > TIGHT and means.max() < 40:
         return "look like rounded logarithms where the training data are raw counts"
-    if _correlation(logs, train_logs) < 0.9:
+    if _correlation(rankdata(means), rankdata(train_means)) < 0.9:
         return None
     sizes = f"library sizes of about {size:,.0f} where the training data have {usual:,.0f}"
     for total, name in ((1e6, "counts per million"), (1e4, "counts per 10,000")):
@@ -113,11 +115,15 @@ def _other_logarithm(means: Floats, train_means: Floats) -> str | None:
 def _standardised(means: Floats, deviations: Floats, train_means: Floats, train_deviations: Floats) -> str | None:
     """Recognise genes that were each brought to mean 0 and deviation 1, on one side only."""
     one, train_one = _is_standardised(means, deviations), _is_standardised(train_means, train_deviations)
-    if one and not train_one and float(np.median(np.abs(train_means))) > 1:
+    if one and not train_one and _size(train_means) > OFF_CENTRE:
         return "look standardised gene by gene (mean 0, deviation 1) where the training data are not"
-    if train_one and not one and float(np.median(np.abs(means))) > 1 and bool((means >= 0).all()):
+    if train_one and not one and _size(means) > OFF_CENTRE and bool((means >= 0).all()):
         return "are not standardised gene by gene where the training data are (mean 0, deviation 1)"
     return None
+
+
+def _size(means: Floats) -> float:
+    return float(np.sqrt(np.mean(means**2)))
 
 
 def _is_standardised(means: Floats, deviations: Floats) -> bool:
