@@ -20,15 +20,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, de, generators, metrics
-    from .audit import audit
+    from . import attacks, datasets, de, generators, metrics
+    from .audit import audit, audit_procedure
     from .cohort import Cohort
     from .io import read, write
 
-__all__ = ["Cohort", "audit", "datasets", "de", "generators", "metrics", "read", "write"]
+__all__ = ["Cohort", "attacks", "audit", "audit_procedure", "datasets", "de", "generators", "metrics", "read", "write"]
 __version__ = version("twinseq")
 
-_HOME = {"Cohort": "cohort", "audit": "audit", "read": "io", "write": "io"}
+_HOME = {"Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "read": "io", "write": "io"}
 
 
 class _Package(ModuleType):

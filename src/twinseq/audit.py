@@ -1,8 +1,9 @@
-"""The audit: a twin against the data it was made from, each figure beside its ceiling and its floor."""
+"""The audit: what a twin keeps of its data, beside ceiling and floor, and what attackers find out from it."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import time
 import zlib
@@ -19,7 +20,9 @@ from . import metrics as registry
 from .cohort import Cohort, shorten
 from .errors import ConfigError, TwinseqError
 from .geneids import Matched, match
+from .generators import Generator
 from .genesets import read_gene_sets
+from .knowledge import KnownGenerator, KnownModel
 from .metrics import Comparison, Metric, NotComputableError, Profiles, Space
 from .metrics import tables as aggregates
 from .metrics._ceilings import Ceiling, Role, ceiling_of, ceilings
@@ -27,10 +30,13 @@ from .metrics._controls import CONTROLS, mean_profile, outliers, scrambled_genes
 from .metrics._inputs import check_disjoint, check_matching, check_scale, in_order
 from .metrics._resample import bootstrap_interval, jackknife_interval
 from .metrics._survival import with_survival
-from .provenance import provenance
+from .provenance import basics, provenance
+from .redteam import attack_procedure, attack_twin
 from .results import AuditReport, MetricResult, Omitted
 
 Progress = Callable[[int, int, str], None]
+N_ATTACK_STEPS = 26
+"""About how many steps the attacks of one trial take, for the progress bar."""
 
 
 def audit(
@@ -44,11 +50,13 @@ def audit(
     gene_sets: Sequence[str | Path] = (),
     gene_ids: str | Path | None = None,
     jackknife: int = 20,
+    attacks: bool | None = None,
+    generator: Generator | None = None,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Measure what a twin keeps of the data it was made from.
+    """Measure what a twin keeps of the data it was made from, and what it gives away.
 
     The result does not depend on the order of samples or genes in any of the cohorts.
 
@@ -60,9 +68,11 @@ def audit(
         The twin: same genes in any order, same kind, classes among those of ``train``.
     holdout
         Real data that the generator never saw, no donor shared with ``train``. Without it the figures that need
-        it are listed as omitted, and ceilings come from two halves of the training data.
+        it are listed as omitted, ceilings come from two halves of the training data, and whether the twin gives its
+        donors away cannot be judged.
     reference
-        Further real data, disjoint from both, which plays the twin where the ceiling needs a third real set.
+        Further real data, disjoint from both: what an attacker of level T1 holds. It also plays the twin where the
+        ceiling needs a third real set. Without it, half of a hold-out of 20 donors or more serves the attackers.
     metrics
         Names of the metrics to run; all by default. With a choice of metrics no tables are made.
     survival
@@ -75,6 +85,10 @@ def audit(
     jackknife
         Number of groups of donors, of the real data and of the twin, that are left out in turn for the intervals of
         differential expression. With 0, or with too few donors, these are bootstrap intervals over genes.
+    attacks
+        Whether to attack the twin; by default where all metrics are run.
+    generator
+        What the twin was made with, for attackers who know it (T2) and, where it is fitted, hold it (T3).
     seed
         Seed of every random choice.
     jobs
@@ -111,10 +125,118 @@ def audit(
     check_disjoint(ordered)
     matched = _matched(ordered["train"], gene_sets, gene_ids)
 
-    steps = _Steps(progress, total=_n_steps(chosen, metrics is None))
+    attacked = metrics is None if attacks is None else attacks
+    steps = _Steps(progress, total=_n_steps(chosen, metrics is None) + (N_ATTACK_STEPS if attacked else 0))
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
-        return _measure(ordered, chosen, survival, matched, jackknife, seed, jobs, steps, with_tables=metrics is None)
+        report = _measure(ordered, chosen, survival, matched, jackknife, seed, jobs, steps, with_tables=metrics is None)
+        if attacked:
+            report = _attacked(report, ordered, generator, seed, jobs, steps)
+    steps.finish()
+    report.provenance["seconds"].update({part: round(spent, 2) for part, spent in steps.seconds.items()})
+    return report
+
+
+def audit_procedure(
+    cohort: Cohort,
+    generator: Generator,
+    *,
+    splits: int = 5,
+    fractions: Sequence[float] = (1 / 3, 1 / 3, 1 / 3),
+    slow: bool = False,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Attack what a generator makes of a cohort, over several partitions of its donors.
+
+    Parameters
+    ----------
+    cohort
+        All donors; in each split they are dealt anew into members, non-members and a reference.
+    generator
+        Generator with its settings; it is fitted anew in each split, and left as it is.
+    splits
+        Number of partitions.
+    fractions
+        Shares of members, non-members and reference.
+    slow
+        Whether attacks that fit many models take part.
+    seed, jobs, progress
+        As for `audit`.
+
+    Returns
+    -------
+    AuditReport
+        Attacks, controls, exposure and their curves; no figures of fidelity.
+
+    Raises
+    ------
+    CohortError
+        A class has too few donors for three parts, or the generator cannot take the cohort.
+    ConfigError
+        There is not one split, or there are not three fractions.
+    """
+    ordered = in_order(cohort, cohort)
+    known = known_generator(generator)
+    steps = _Steps(progress, total=splits * N_ATTACK_STEPS)
+    with threadpool_limits(1):
+        red_team, curves = attack_procedure(ordered, known, splits, fractions, slow, seed, jobs, steps.attack)
+    steps.finish()
+    return AuditReport(
+        provenance={
+            **basics({"cohort": ordered}, "cohort", seed, jobs, steps.seconds),
+            "generator": described_generator(generator),
+            "splits": splits,
+        },
+        verdict={"policy": None, "outcome": red_team.outcome, "reasons": list(red_team.reasons)},
+        metrics=(),
+        tables={"attack_roc": curves},
+        red_team=red_team,
+    )
+
+
+def _attacked(
+    report: AuditReport, ordered: dict[str, Cohort], generator: Generator | None, seed: int, jobs: int, steps: _Steps
+) -> AuditReport:
+    """Add what the attacks found."""
+    known = None if generator is None else known_generator(generator)
+    fitted = generator is not None and hasattr(generator, "frame_")
+    model = (
+        KnownModel(generator, None if ordered["train"].label else "all", ordered["train"].genes)
+        if generator is not None and fitted
+        else None
+    )
+    red_team, curves = attack_twin(
+        ordered["train"],
+        ordered["twin"],
+        ordered.get("holdout"),
+        ordered.get("reference"),
+        known,
+        model,
+        None if generator is None else known_generator(generator).unfitted(),
+        seed,
+        jobs,
+        steps.attack,
+    )
+    extra = {} if generator is None else {"generator": described_generator(generator)}
+    return dataclasses.replace(
+        report,
+        provenance={**report.provenance, **extra},
+        verdict={"policy": None, "outcome": red_team.outcome, "reasons": [*red_team.reasons, *_lost(report.omitted)]},
+        tables={**report.tables, **({"attack_roc": curves} if len(curves) else {})},
+        red_team=red_team,
+    )
+
+
+def known_generator(generator: Generator) -> KnownGenerator:
+    """Return a generator as an attacker knows it, whether it is fitted or not."""
+    return KnownGenerator(generator.info.name, None, generator.params())
+
+
+def described_generator(generator: Generator) -> dict[str, Any]:
+    """Return name and settings of a generator, for the provenance."""
+    return {"name": generator.info.name, "settings": generator.params()}
 
 
 def _matched(train: Cohort, gene_sets: Sequence[str | Path], gene_ids: str | Path | None) -> Matched | None:
@@ -165,10 +287,9 @@ def _measure(
             omitted.append(Omitted(metric.name, metric.group, _reason(error)))
     tables, without = _tables(main, ordered["train"], steps) if with_tables else ({}, [])
     omitted.extend(without)
-    steps.finish()
     return AuditReport(
         provenance=provenance(ordered, main, tops, seed, jobs, steps.seconds),
-        verdict=_verdict(main, omitted),
+        verdict=_verdict(omitted),
         metrics=tuple(results),
         omitted=tuple(omitted),
         tables=tables,
@@ -193,8 +314,13 @@ class _Steps:
             self._progress(self._done, self._total, description)
         self._done += 1
 
+    def attack(self, description: str) -> None:
+        """Start one of the attacks."""
+        self.start(description, part="attacks")
+
     def finish(self) -> None:
         self._close()
+        self._part = ""
         if self._progress is not None:
             self._progress(self._total, self._total, "done")
 
@@ -366,12 +492,17 @@ def _tables(main: Comparison, train: Cohort, steps: _Steps) -> tuple[dict[str, p
     return tables, omitted
 
 
-def _verdict(main: Comparison, omitted: list[Omitted]) -> dict[str, Any]:
+def _verdict(omitted: Sequence[Omitted]) -> dict[str, Any]:
     reasons = ["no attacks run", "fidelity and utility say nothing about what the twin gives away"]
-    if not main.has_holdout:
-        lost = sum("needs a hold-out" in item.reason for item in omitted)
-        reasons.append(
-            f"no hold-out: {lost} figure(s) could not be given. Set real samples aside with `twinseq split` "
-            "before the twin is made, and hand them in as the hold-out"
-        )
-    return {"policy": None, "outcome": "not judged", "reasons": reasons}
+    return {"policy": None, "outcome": "not judged", "reasons": [*reasons, *_lost(omitted)]}
+
+
+def _lost(omitted: Sequence[Omitted]) -> list[str]:
+    """Say how many figures the lack of a hold-out has cost, and how to get them."""
+    lost = sum("needs a hold-out" in item.reason for item in omitted)
+    if not lost:
+        return []
+    return [
+        f"no hold-out: {lost} figure(s) could not be given. Set real samples aside with `twinseq split` "
+        "before the twin is made, and hand them in as the hold-out"
+    ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__, terminal
-from .errors import TwinseqError, shorten
+from .errors import ConfigError, TwinseqError, shorten
 from .options import (
     CELL_TYPE,
     COVARIATE,
@@ -25,22 +25,27 @@ from .options import (
     EVENT,
     GENE_IDS,
     GENE_SETS,
+    GENERATOR_KNOWN,
     JOBS,
     JSON,
     KIND,
     LABEL,
     OBS,
     PAIRED,
+    PRESET,
     QUIET,
     REAL,
     SEED,
+    SETTINGS,
     TIME,
     KindOption,
     Listed,
     join_fractions,
+    known_to_attackers,
     parse_fractions,
     parse_settings,
     parse_survival,
+    preset_of,
 )
 from .terminal import progress, say, warn
 
@@ -70,7 +75,9 @@ twinseq generate counts.csv --obs samples.csv --label condition -o twin.csv"""
 SPLIT_EXAMPLES = """\b
 twinseq split cohort.h5ad --label condition --fractions 0.6 0.2 0.2 -o parts"""
 AUDIT_EXAMPLES = """\b
-twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad -o report"""
+twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad --reference reference.h5ad -o report
+
+twinseq audit cohort.h5ad --label condition --generator copula --splits 5 -o report"""
 
 
 def print_version(wanted: bool) -> None:
@@ -105,13 +112,8 @@ def generate(
     generator: Annotated[
         str, typer.Option("--generator", "-g", metavar="NAME", help="See `twinseq list generators`.")
     ] = "copula",
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="Named settings. [copula: faithful]")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the generator; may be repeated."),
-    ] = None,
+    preset: PRESET = None,
+    settings: SETTINGS = None,
     n: Annotated[
         int | None, typer.Option("--n", metavar="N", help="Samples to draw. [as many as in REAL]", min=1)
     ] = None,
@@ -130,8 +132,7 @@ def generate(
     from .io import check_target, write
 
     check_apart(check_target(output), inputs(real, obs))
-    if preset is None and generator == "copula":
-        preset = "faithful"
+    preset = preset_of(generator, preset)
     model = generators.create(generator, preset=preset, **parse_settings(settings or []))
     started = time.perf_counter()
     with progress(quiet) as step:
@@ -227,7 +228,10 @@ def split(
 @app.command(epilog=AUDIT_EXAMPLES)
 def audit(
     real: REAL,
-    twin: Annotated[Path, typer.Argument(metavar="TWIN", help="Twin made from REAL, same genes and columns.")],
+    twin: Annotated[
+        Path | None, typer.Argument(metavar="TWIN", help="Twin made from REAL. Without it, --generator is audited.")
+    ] = None,
+    *,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="DIR", help="Folder for report.html, metrics.json and tables."),
@@ -248,27 +252,58 @@ def audit(
     gene_ids: GENE_IDS = None,
     kind: KIND = None,
     paired: PAIRED = None,
+    generator: GENERATOR_KNOWN = None,
+    preset: PRESET = None,
+    settings: SETTINGS = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FILE", help="The fitted model, for attackers who hold it (T3).")
+    ] = None,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="N", help="Without TWIN: partitions of the donors.", min=1)
+    ] = 5,
+    slow: Annotated[
+        bool, typer.Option("--slow", help="Without TWIN: also run the attacks that fit many models.")
+    ] = False,
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
-    """Measure what a twin keeps of its cohort; write a report.
+    """Measure what a twin keeps of its cohort and what it gives away; write a report.
 
-    REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, some figures
-    cannot be given; see `twinseq split`.
+    REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, nobody can tell
+    whether the twin gives its donors away; see `twinseq split`. Without TWIN, the generator is audited: fitted to parts
+    of REAL, several times, and attacked.
     """
     from .audit import audit as run_audit
+    from .audit import audit_procedure
     from .files import check_apart, check_folder
     from .io import read
 
     survival = parse_survival(time_column, event_column)
     check_folder(output)
-    check_apart([output], [path for path in (real, twin, holdout, reference) if path is not None])
+    given = [path for path in (real, twin, holdout, reference, model) if path is not None]
+    check_apart([output], given)
+    known = known_to_attackers(generator, preset, settings or [], model)
+    if twin is None and known is None:
+        raise ConfigError("Give a TWIN to be audited, or --generator NAME to audit what it makes of REAL.")
 
     with progress(quiet) as step:
         step(0, 0, "reading")
         train = read_cohort(real, obs, label, donor, None, covariate, kind, paired)
+        if twin is None and known is not None:
+            unused = {"--holdout": holdout, "--reference": reference, "--model": model}
+            for option, value in unused.items():
+                if value is not None:
+                    raise ConfigError(f"{option} goes with a TWIN; an audit of a generator deals the donors itself.")
+            report = audit_procedure(
+                train, known, splits=splits, slow=slow, seed=seed, jobs=threads(jobs), progress=step
+            )
+            report = described(report, {"cohort": real})
+            report.save(output)
+            show_audit(report, output, quiet, as_json)
+            return
+        assert twin is not None
         roles: dict[str, Any] = {"label": train.label, "covariates": (), "kind": train.kind}
         files = {"train": real, "twin": twin}
         drawn = read(twin, paired=True, **roles)
@@ -284,6 +319,7 @@ def audit(
             survival=survival,
             gene_sets=gene_sets or (),
             gene_ids=gene_ids,
+            generator=known,
             seed=seed,
             jobs=threads(jobs),
             progress=step,
@@ -291,10 +327,7 @@ def audit(
         step(1, 1, "writing the report")
         report = described(report, files)
         report.save(output)
-    if as_json:
-        terminal.print_json(report.to_dict())
-    elif not quiet:
-        terminal.print_audit(report, output)
+    show_audit(report, output, quiet, as_json)
 
 
 @app.command()
@@ -309,7 +342,8 @@ def demo(
 ) -> None:
     """Try it all on a simulated cohort, no data needed.
 
-    Simulates 136 samples × 27,000 genes and a hold-out as large, makes the twin, audits it and writes the report.
+    Simulates 136 samples × 27,000 genes, a hold-out and a reference as large, makes the twin, audits and attacks it
+    and writes the report.
     """
     from . import generators
     from .audit import audit as run_audit
@@ -319,23 +353,22 @@ def demo(
 
     check_folder(output)
     with progress(quiet) as step:
-        step(0, 0, "simulating two cohorts")
-        cohort, holdout = (simulate_cohort(seed=seed + number) for number in (0, 1))
+        step(0, 0, "simulating three cohorts")
+        cohort, holdout, reference = (simulate_cohort(seed=seed + number) for number in range(3))
         step(0, 0, "making the twin")
         model = generators.create("copula", preset="faithful").fit(cohort, seed=seed, jobs=threads(jobs))
         twin = model.sample(seed=seed + 1, jobs=threads(jobs))
-        report = run_audit(cohort, twin, holdout=holdout, seed=seed, jobs=threads(jobs), progress=step)
+        report = run_audit(
+            cohort, twin, holdout=holdout, reference=reference, seed=seed, jobs=threads(jobs), progress=step
+        )
         step(1, 1, "writing")
-        made = {"train": cohort, "holdout": holdout, "twin": twin}
+        made = {"train": cohort, "holdout": holdout, "reference": reference, "twin": twin}
         files = {name: output / f"{name}.h5ad" for name in made}
         report = described(report, files)
         report.save(output)
         for name, path in files.items():
             write(made[name], path)
-    if as_json:
-        terminal.print_json(report.to_dict())
-    elif not quiet:
-        terminal.print_audit(report, output)
+    show_audit(report, output, quiet, as_json)
 
 
 @app.command("list")
@@ -425,6 +458,14 @@ def read_cohort(
     return read(
         path, obs=obs, label=label, donor=donor, cell_type=cell_type, covariates=covariate, kind=stated, paired=paired
     )
+
+
+def show_audit(report: AuditReport, output: Path, quiet: bool, as_json: bool) -> None:
+    """Print an audit as the user wants it."""
+    if as_json:
+        terminal.print_json(report.to_dict())
+    elif not quiet:
+        terminal.print_audit(report, output)
 
 
 def described(report: AuditReport, files: Mapping[str, Path]) -> AuditReport:

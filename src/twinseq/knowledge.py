@@ -66,11 +66,22 @@ class KnownModel:
         Fitted, or read from a model file; its genes are matched by order.
     only
         Class of all training samples, where the generator was told of none.
+    genes
+        Names of the genes in the order in which the attacker holds them; by default that of the model.
+
+    Raises
+    ------
+    NotApplicableError
+        The model has other genes.
     """
 
-    def __init__(self, generator: Generator, only: str | None = None) -> None:
+    def __init__(self, generator: Generator, only: str | None = None, genes: Iterable[str] | None = None) -> None:
         self.generator = generator
         self.only = only
+        own = generator.frame_.var.index
+        self.order = np.arange(len(own)) if genes is None else own.get_indexer(pd.Index(list(genes)))
+        if len(self.order) != len(own) or (self.order < 0).any():
+            raise NotApplicableError("the model has other genes than the cohort")
 
     def draw(self, labels: NDArray[np.str_], seed: int) -> Samples:
         """Draw a sample of each class in ``labels``, in their order.
@@ -85,7 +96,7 @@ class KnownModel:
             twin = self.generator.sample(len(labels), seed=seed)
         else:
             twin = self.generator.sample(design=classes, seed=seed)
-        return Samples(twin.dense(dtype=twin.adata.X.dtype), np.asarray(labels), twin.kind)
+        return Samples(twin.dense(dtype=twin.adata.X.dtype)[:, self.order], np.asarray(labels), twin.kind)
 
     def losses(self, samples: Samples) -> NDArray[np.float64]:
         """Return the losses of `Generator.losses`, ``n × n_features``.
@@ -106,7 +117,9 @@ class KnownModel:
         if len(genes) != samples.values.shape[1]:
             raise NotApplicableError(f"the model has {len(genes)} genes, and the samples {samples.values.shape[1]}")
         try:
-            return question(cohort_of(samples, self._classes(samples.labels), genes))
+            values = samples.values[:, np.argsort(self.order)]
+            theirs = Samples(values, samples.labels, samples.kind)
+            return question(cohort_of(theirs, self._classes(samples.labels), genes))
         except NotOfferedError as error:
             raise NotApplicableError(str(error).rstrip(".")) from error
         except CohortError as error:

@@ -6,11 +6,14 @@ import ast
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .errors import ConfigError, shorten
+
+if TYPE_CHECKING:
+    from .generators import Generator
 
 
 class KindOption(StrEnum):
@@ -79,6 +82,17 @@ QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 JSON = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+GENERATOR_KNOWN = Annotated[
+    str | None,
+    typer.Option("--generator", "-g", metavar="NAME", help="What made TWIN, for attackers who know it (level T2)."),
+]
+PRESET = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Named settings. [copula: faithful]")]
+SETTINGS = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the generator; may be repeated."),
+]
+
+
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ``key=value`` texts into parameters; values are read as Python literals where they are such.
 
@@ -98,6 +112,34 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             settings[key] = value
     return settings
+
+
+def preset_of(generator: str, preset: str | None) -> str | None:
+    """Return the preset that is meant where none is named."""
+    return "faithful" if preset is None and generator == "copula" else preset
+
+
+def known_to_attackers(
+    name: str | None, preset: str | None, settings: list[str], model: Path | None
+) -> Generator | None:
+    """Return the generator that attackers know, or hold fitted; ``None`` where they know nothing.
+
+    Raises
+    ------
+    ConfigError
+        Settings are given of a generator that is not named, or a model beside a generator.
+    """
+    from . import generators
+
+    if model is not None:
+        if name is not None or preset is not None or settings:
+            raise ConfigError("--model says which generator it holds and how it was set: leave the others out.")
+        return generators.load(model)
+    if name is None:
+        if preset is not None or settings:
+            raise ConfigError("--preset and --set go with --generator.")
+        return None
+    return generators.create(name, preset=preset_of(name, preset), **parse_settings(settings))
 
 
 def parse_survival(time: str | None, event: str | None) -> tuple[str, str] | None:

@@ -26,6 +26,18 @@ def _notes(main: Comparison) -> Iterator[tuple[str, str]]:
                 yield name, side.contrasts.note
 
 
+def basics(given: dict[str, Cohort], main: str, seed: int, jobs: int, seconds: dict[str, float]) -> dict[str, Any]:
+    """Return versions, roles of the ``main`` cohort, sizes, seed and times; no sample's or donor's name is in it."""
+    return {
+        "versions": {name: version(name) for name in PACKAGES},
+        "roles": given[main].roles(),
+        "cohorts": {name: {"samples": cohort.n_samples, "genes": cohort.n_genes} for name, cohort in given.items()},
+        "seed": seed,
+        "jobs": jobs,
+        "seconds": {part: round(spent, 2) for part, spent in seconds.items()},
+    }
+
+
 def provenance(
     given: dict[str, Cohort],
     main: Comparison,
@@ -36,12 +48,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Return how the figures came about; no sample's or donor's name is in it."""
     out: dict[str, Any] = {
-        "versions": {name: version(name) for name in PACKAGES},
-        "roles": given["train"].roles(),
-        "cohorts": {name: {"samples": cohort.n_samples, "genes": cohort.n_genes} for name, cohort in given.items()},
-        "seed": seed,
-        "jobs": jobs,
-        "seconds": {part: round(spent, 2) for part, spent in seconds.items()},
+        **basics(given, "train", seed, jobs, seconds),
         "ceilings": {name: top.source for name, top in tops.items()},
         "controls": dict(CONTROLS),
     }
