@@ -12,6 +12,7 @@ from . import (
     marginal_peaks,
     mc,
     mean_tracing,
+    meta,
     nearest_distance,
     quantile_replay,
     shadow_loss,
@@ -22,10 +23,12 @@ from . import (
 )
 from ._base import LEVELS, Definition, Level, Model, NotApplicableError, Samples, ThreatLevelError, View
 from ._registry import Attack, FailedAttackError, get, names, register
+from .canaries import CanaryResult, canary_audit
 
 __all__ = [
     "LEVELS",
     "Attack",
+    "CanaryResult",
     "Definition",
     "FailedAttackError",
     "Level",
@@ -34,6 +37,7 @@ __all__ = [
     "Samples",
     "ThreatLevelError",
     "View",
+    "canary_audit",
     "confidence",
     "contrast_tracing",
     "domias_kde",
@@ -46,6 +50,7 @@ __all__ = [
     "marginal_peaks",
     "mc",
     "mean_tracing",
+    "meta",
     "names",
     "nearest_distance",
     "quantile_replay",
