@@ -19,7 +19,18 @@ def fresh(code: str) -> str:
 
 
 def test_the_public_names():
-    assert ts.__all__ == ["Cohort", "audit", "datasets", "de", "generators", "metrics", "read", "write"]
+    assert ts.__all__ == [
+        "Cohort",
+        "attacks",
+        "audit",
+        "audit_procedure",
+        "datasets",
+        "de",
+        "generators",
+        "metrics",
+        "read",
+        "write",
+    ]
     assert dir(ts) == sorted(ts.__all__)
     assert ts.generators.names()[0]
     assert callable(ts.de.NumbaInference)

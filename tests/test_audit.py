@@ -79,8 +79,8 @@ def test_ceilings_tell_who_plays_the_twin(report: AuditReport):
     assert report["dcr_median"].ideal == report["dcr_median"].ceiling
 
 
-def test_nothing_is_judged_and_nobody_is_named(report: AuditReport, train: Cohort, holdout: Cohort):
-    assert report.verdict["outcome"] == "not judged"
+def test_the_twin_is_judged_and_nobody_is_named(report: AuditReport, train: Cohort, holdout: Cohort):
+    assert report.verdict["outcome"] == "leak"
     assert report.verdict["policy"] is None
     text = report.to_json() + "".join(table.to_csv() for table in report.tables.values())
     for cohort in (train, holdout):
@@ -88,8 +88,8 @@ def test_nothing_is_judged_and_nobody_is_named(report: AuditReport, train: Cohor
             assert not re.search(rf"\b{re.escape(name)}\b", text)
     parsed = json.loads(report.to_json())
     assert parsed["provenance"]["differential_expression"]["left_out"] == {"crp": "has missing values"}
-    assert set(parsed["provenance"]["seconds"]) >= {"differential expression", "fidelity", "tables"}
-    assert set(report.tables) == {*metrics.tables.TABLES, "de_genes"} - {"survival", "pathways"}
+    assert set(parsed["provenance"]["seconds"]) >= {"differential expression", "fidelity", "tables", "attacks"}
+    assert set(report.tables) == {*metrics.tables.TABLES, "de_genes", "attack_roc"} - {"survival", "pathways"}
 
 
 def test_without_a_holdout_the_missing_figures_are_said(train: Cohort, twin: Cohort):

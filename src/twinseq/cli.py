@@ -75,7 +75,7 @@ twinseq generate counts.csv --obs samples.csv --label condition -o twin.csv"""
 SPLIT_EXAMPLES = """\b
 twinseq split cohort.h5ad --label condition --fractions 0.6 0.2 0.2 -o parts"""
 AUDIT_EXAMPLES = """\b
-twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad --reference reference.h5ad -o report
+twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad -o report
 
 twinseq audit cohort.h5ad --label condition --generator copula --splits 5 -o report"""
 
@@ -269,7 +269,7 @@ def audit(
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
-    """Measure what a twin keeps of its cohort and what it gives away; write a report.
+    """Measure what a twin keeps and what it gives away; write a report.
 
     REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, nobody can tell
     whether the twin gives its donors away; see `twinseq split`. Without TWIN, the generator is audited: fitted to parts

@@ -33,7 +33,7 @@ def check_schema(content: dict) -> None:
     assert content["red_team"] is None or isinstance(content["red_team"], dict)
     assert content["schema"] == 1
     assert set(content["verdict"]) == {"policy", "outcome", "reasons"}
-    assert content["verdict"]["outcome"] in ("not judged", "pass", "review", "fail", "inconclusive")
+    assert content["verdict"]["outcome"] in ("not judged", "leak", "no leak found", "inconclusive")
     assert {"versions", "roles", "cohorts", "seed", "jobs", "seconds", "created"} <= set(content["provenance"])
     for metric in content["metrics"]:
         assert set(metric) == {
@@ -65,8 +65,21 @@ def test_metrics_json_follows_its_schema(audited):
     asked = [name for name in ts.metrics.names() if not {"survival", "gene sets"} & set(ts.metrics.get(name).needs)]
     assert sorted(names + [item["name"] for item in content["omitted"]]) == sorted(asked)
     assert all(math.isfinite(metric["value"]) for metric in content["metrics"])
-    assert content["verdict"]["outcome"] == "not judged"
-    assert content["verdict"]["reasons"][0] == "no attacks run"
+    assert content["verdict"]["outcome"] == "leak"
+    assert "tells members from non-members" in content["verdict"]["reasons"][0]
+    attacks = {(attack["name"], attack["level"]): attack for attack in content["attacks"]}
+    assert {level for _, level in attacks} == {"T0", "T1"}
+    assert set(attacks["mean_tracing", "T1"]) >= {
+        "auc",
+        "auc_ci",
+        "tpr_at_fpr",
+        "epsilon_lower",
+        "tie_fraction",
+        "n_members",
+        "n_nonmembers",
+    }
+    assert [control["name"] for control in content["controls"]] == ["null", "positive", "negative"]
+    assert (audited.report / "attack_roc.tsv").read_text(encoding="utf-8").startswith("level\tattack\tfpr\ttpr")
 
 
 def test_provenance_names_the_files_and_no_folder(audited):
@@ -82,7 +95,7 @@ def test_provenance_names_the_files_and_no_folder(audited):
 def test_the_report_is_one_page_with_tables_beside_it(audited):
     page = (audited.report / "report.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
-    assert "Not judged: no attacks run" in page
+    assert "Leak found" in page
     assert "twin.h5ad compared with train.h5ad" in page
     tables = {path.stem for path in audited.report.glob("*.tsv")}
     assert {"library_size", "mean_variance", "eigenvalues", "de_genes", "roc"} <= tables
@@ -128,7 +141,7 @@ def test_without_a_holdout_it_says_what_is_missing_why_and_how_to_get_it(twinseq
     assert lines[start + 1].split() == " ".join(f"{name}," for name in missing).rstrip(",").split()
     assert "twinseq split REAL -o DIR" in lines[start + 2]
     assert "--holdout" in lines[start + 2]
-    assert lines[-2] == "Verdict: not judged: no attacks run"
+    assert lines[-2].startswith("Verdict: not judged: membership cannot be judged without a hold-out")
     assert lines[-1] == f"Report: {made / 'report' / 'report.html'}"
     check_schema(content)
 
@@ -184,7 +197,7 @@ def test_the_demo_needs_no_data(twinseq, tmp_path, monkeypatch):
     monkeypatch.setattr(ts.datasets, "simulate_cohort", lambda seed: simulate(10, 10, 100, seed=seed))
     ended = twinseq("demo", "-o", tmp_path / "demo")
     assert (ended.code, ended.err) == (0, "")
-    assert "Verdict: not judged: no attacks run" in ended.out
+    assert "Verdict: " in ended.out
     assert "Classifier AUC" in ended.out
     written = {path.name for path in (tmp_path / "demo").iterdir()}
     assert {"train.h5ad", "holdout.h5ad", "twin.h5ad", "report.html", "metrics.json"} <= written

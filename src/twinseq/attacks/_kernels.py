@@ -28,8 +28,13 @@ def of_class(side: Samples, name: str, whose: str) -> Floats:
     if len(rows) < 2:
         raise NotApplicableError(f"the {whose} has {len(rows)} sample(s) of class '{name}'; two are needed")
     if len(rows) > MOST_SAMPLES:
-        # Evenly over the samples ordered by content, so that their order in the file does not matter.
-        rows = rows[np.argsort(side.on_log[rows].mean(axis=1), kind="stable")]
+        # Evenly over the samples in the order of their mean standardised gene: neither their place in the file nor the
+        # units of a gene matter.
+        values = side.on_log[rows]
+        deviation = values.std(axis=0)
+        varying = deviation > 1e-9 * np.abs(values.mean(axis=0))
+        weights = np.where(varying, 1.0 / np.where(varying, deviation, 1.0), 0.0)
+        rows = rows[np.argsort(values @ weights, kind="stable")]
         rows = rows[np.linspace(0, len(rows) - 1, MOST_SAMPLES).round().astype(int)]
     chosen: Floats = side.on_log[rows]
     return chosen
@@ -66,7 +71,8 @@ def _density(x: float, values: Floats, sums: Floats, width: float) -> float:
     total = sums[1, last] - sums[1, first]
     squares = sums[2, last] - sums[2, first]
     spread = squares - 2.0 * x * total + number * x * x
-    return max(0.75 * (number - spread / (reach * reach)) / (reach * (len(sums[0]) - 1)), 0.0)
+    density: float = max(0.75 * (number - spread / (reach * reach)) / (reach * (len(sums[0]) - 1)), 0.0)
+    return density
 
 
 @kernel
