@@ -52,6 +52,7 @@ def audit(
     jackknife: int = 20,
     attacks: bool | None = None,
     generator: Generator | None = None,
+    slow: bool = False,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -89,6 +90,8 @@ def audit(
         Whether to attack the twin; by default where all metrics are run.
     generator
         What the twin was made with, for attackers who know it (T2) and, where it is fitted, hold it (T3).
+    slow
+        Whether attacks that fit many models take part.
     seed
         Seed of every random choice.
     jobs
@@ -131,7 +134,7 @@ def audit(
     with threadpool_limits(1):
         report = _measure(ordered, chosen, survival, matched, jackknife, seed, jobs, steps, with_tables=metrics is None)
         if attacked:
-            report = _attacked(report, ordered, generator, seed, jobs, steps)
+            report = _attacked(report, ordered, generator, slow, seed, jobs, steps)
     steps.finish()
     report.provenance["seconds"].update({part: round(spent, 2) for part, spent in steps.seconds.items()})
     return report
@@ -197,7 +200,13 @@ def audit_procedure(
 
 
 def _attacked(
-    report: AuditReport, ordered: dict[str, Cohort], generator: Generator | None, seed: int, jobs: int, steps: _Steps
+    report: AuditReport,
+    ordered: dict[str, Cohort],
+    generator: Generator | None,
+    slow: bool,
+    seed: int,
+    jobs: int,
+    steps: _Steps,
 ) -> AuditReport:
     """Add what the attacks found."""
     known = None if generator is None else known_generator(generator)
@@ -215,6 +224,7 @@ def _attacked(
         known,
         model,
         None if generator is None else known_generator(generator).unfitted(),
+        slow,
         seed,
         jobs,
         steps.attack,

@@ -262,7 +262,7 @@ def audit(
         int, typer.Option("--splits", metavar="N", help="Without TWIN: partitions of the donors.", min=1)
     ] = 5,
     slow: Annotated[
-        bool, typer.Option("--slow", help="Without TWIN: also run the attacks that fit many models.")
+        bool, typer.Option("--slow", help="Also run the attacks that fit many models of their own.")
     ] = False,
     seed: SEED = 0,
     jobs: JOBS = 0,
@@ -320,6 +320,7 @@ def audit(
             gene_sets=gene_sets or (),
             gene_ids=gene_ids,
             generator=known,
+            slow=slow,
             seed=seed,
             jobs=threads(jobs),
             progress=step,

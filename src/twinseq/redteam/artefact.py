@@ -31,6 +31,7 @@ def attack_twin(
     generator: Definition | None = None,
     model: Model | None = None,
     stand_in: generators.Generator | None = None,
+    slow: bool = False,
     seed: int = 0,
     jobs: int = 1,
     step: Step | None = None,
@@ -49,6 +50,8 @@ def attack_twin(
         What the attacker knows of the generator, for levels T2 and T3.
     stand_in
         Unfitted generator for the negative control; the faithful copula by default.
+    slow
+        Whether attacks that fit many models take part.
     seed
         Seed of every random choice.
     jobs
@@ -71,7 +74,7 @@ def attack_twin(
     train, holdout, dropped = _comparable(train, holdout, twin, reference)
     notes += dropped
     trial = Trial.of(twin, train, holdout, reference, generator, model, seed)
-    sides = Sides(score(trial, available(trial), jobs, say), trial.is_member, trial.strata)
+    sides = Sides(score(trial, available(trial, slow), jobs, say), trial.is_member, trial.strata)
     say("summary of attacks")
     found, places = headlines(sides, rng)
     say("controls")

@@ -46,7 +46,7 @@ def attack_procedure(
     generator: KnownGenerator,
     splits: int = 5,
     fractions: Sequence[float] = THIRDS,
-    slow: bool = True,
+    slow: bool = False,
     seed: int = 0,
     jobs: int = 1,
     step: Step | None = None,

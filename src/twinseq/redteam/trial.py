@@ -202,7 +202,7 @@ def _mount(
     return scored, None if scored else trouble
 
 
-def available(trial: Trial, slow: bool = True) -> list[Key]:
+def available(trial: Trial, slow: bool = False) -> list[Key]:
     """Return every attack, level and setting that the trial's attacker can mount, below T4."""
     return [
         (name, level, setting)
