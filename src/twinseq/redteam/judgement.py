@@ -40,7 +40,6 @@ def judge(
         return "leak", (
             f"{worst.attack.replace('_', ' ')} at level {worst.level} tells members from non-members with an AUC of "
             f"{worst.auc:.2f} ({p}, corrected for {worst.n_tried} attacks and settings)",
-            reach,
         )
     if power["auc_half_width"] > WIDEST:
         return "inconclusive", ("no attack succeeded, but too few donors took part to conclude anything", reach)

@@ -127,7 +127,8 @@ def attackers(report: AuditReport) -> Attackers | None:
         notes=notes(red_team),
         tone=tone,
         outcome=outcome,
-        reasons=tuple(shown(reason, 400) for reason in red_team.reasons),
+        # The verdict at the head of the page has most of them already.
+        reasons=tuple(shown(reason, 400) for reason in red_team.reasons if reason not in report.verdict["reasons"]),
         power=power(red_team.power),
         controls=control_rows(red_team),
         figures=() if figure is None else (figure,),
