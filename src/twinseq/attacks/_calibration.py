@@ -25,15 +25,16 @@ def calibrated(function: Callable[..., Floats]) -> Callable[..., Floats]:
     def score(view: View, **setting: Any) -> Floats:
         if view.level == "T0":
             return function(view, **setting)
-        people = view.reference
-        wanted = np.unique(view.targets.labels)
+        together = view.shared("targets and reference", _both_as_targets)
+        n, labels = len(view.targets), together.targets.labels
+        wanted = np.unique(labels[:n])
         for name in wanted:
-            if not (people.labels == name).any():
+            if not (labels[n:] == name).any():
                 raise NotApplicableError(f"the reference has no sample of class '{name}'")
-        both = function(view.shared("targets and reference", _both_as_targets), **setting)
-        scores, expected = both[: len(view.targets)], both[len(view.targets) :]
+        both = function(together, **setting)
+        scores, expected = both[:n], both[n:]
         for name in wanted:
-            scores[view.targets.labels == name] -= expected[people.labels == name].mean()
+            scores[labels[:n] == name] -= expected[labels[n:] == name].mean()
         return scores
 
     return score
@@ -41,4 +42,6 @@ def calibrated(function: Callable[..., Floats]) -> Callable[..., Floats]:
 
 def _both_as_targets(view: View) -> View:
     targets, people = view.targets, view.reference
+    # Reference classes that no target is of would be asked for in vain.
+    people = people.subset(np.isin(people.labels, targets.labels))
     return View("T0", view.twin, targets.joined(people), seed=view.seed)

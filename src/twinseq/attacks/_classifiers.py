@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -55,10 +56,9 @@ def _logistic(points: Floats, classes: NDArray[Any], targets: Floats) -> Floats:
     margins = model.decision_function((targets - centre) @ axes / scale)
     if margins.ndim == 1:
         return np.column_stack([-margins, margins])
-    share = margins - margins.max(axis=1, keepdims=True)
-    weights = np.exp(share)
-    others = weights.sum(axis=1, keepdims=True) - weights
-    odds: Floats = share - np.log(np.maximum(others, np.finfo(float).tiny))
+    # Each class against the sum of the others: one minus its own share would be 0 wherever the classifier is sure.
+    others = [logsumexp(np.delete(margins, place, axis=1), axis=1) for place in range(margins.shape[1])]
+    odds: Floats = margins - np.column_stack(others)
     return odds
 
 

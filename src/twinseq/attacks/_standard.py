@@ -47,12 +47,12 @@ class Standard:
 
 
 def standard(view: View) -> Standard:
-    """Return everything on a common scale; learnt from the twin, and from the reference where there is one.
+    """Return everything on a common scale; learnt from the twin, and from T1 on from the reference too.
 
     Raises
     ------
     NotApplicableError
-        No gene varies.
+        No gene varies, or there is no reference where the level grants one.
     """
     return view.shared("standard", _standard)
 
@@ -60,8 +60,10 @@ def standard(view: View) -> Standard:
 def _standard(view: View) -> Standard:
     twin, targets = view.twin.on_log, view.targets.on_log
     held = [(twin, view.twin.labels)]
-    if view.has_reference:
-        held.append((view.reference.on_log, view.reference.labels))
+    reference, reference_labels = np.empty((0, twin.shape[1])), np.empty(0, dtype=np.str_)
+    if view.level >= "T1":
+        reference, reference_labels = view.reference.on_log, view.reference.labels
+        held.append((reference, reference_labels))
     centre = twin.mean(axis=0)
     squares, freedom = np.zeros(twin.shape[1]), 0
     for values, labels in held:
@@ -79,8 +81,6 @@ def _standard(view: View) -> Standard:
         z: Floats = (values[:, varying] - centre[varying]) / deviation[varying]
         return np.clip(z, -MOST, MOST)
 
-    reference = view.reference.on_log if view.has_reference else np.empty((0, twin.shape[1]))
-    reference_labels = view.reference.labels if view.has_reference else np.empty(0, dtype=np.str_)
     return Standard(
         scaled(twin), scaled(targets), scaled(reference), view.twin.labels, view.targets.labels, reference_labels
     )
@@ -99,9 +99,10 @@ def to_reference(view: View) -> Floats:
 def nearest(away: Floats) -> Floats:
     """Return the smallest distance of each row, above 0.
 
-    A copy is at a billionth of the distance to the next sample that is none: copies come first, and do not tie.
+    A copy is at a billionth of the mean distance to the samples that are none: copies come first, and do not tie (the
+    next distance alone would, where two copied samples are each other's neighbours).
     """
     closest: Floats = away.min(axis=1)
-    others = np.where(away > 0, away, np.inf).min(axis=1)
-    spare = np.where(np.isfinite(others), others, 1.0)
+    n_others = (away > 0).sum(axis=1)
+    spare = np.where(n_others > 0, away.sum(axis=1) / np.maximum(n_others, 1), 1.0)
     return np.maximum(closest, COPY * spare)

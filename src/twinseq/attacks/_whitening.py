@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._base import View
+from ._base import NotApplicableError, View
 from ._standard import standard
 
 Floats = NDArray[np.float64]
@@ -115,7 +115,16 @@ WHITENINGS: dict[str, dict[str, object]] = {
 
 
 def whitening(view: View, ridge: float | None = None, without: int = 0) -> Whitening:
-    """Return the inner product of a setting of `WHITENINGS`."""
+    """Return the inner product of a setting of `WHITENINGS`.
+
+    Raises
+    ------
+    NotApplicableError
+        There are no more directions than are to be left out.
+    """
+    axes = pooled_axes(view)
     if ridge is not None:
-        return pooled_axes(view).ridge(ridge)
-    return pooled_axes(view).without_top(without)
+        return axes.ridge(ridge)
+    if len(axes.values) <= without:
+        raise NotApplicableError(f"what is held varies in no more than {len(axes.values)} directions")
+    return axes.without_top(without)

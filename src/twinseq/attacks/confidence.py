@@ -31,11 +31,11 @@ def confidence(view: View, kind: str) -> Floats:
     """
     std = standard(view)
     known = np.unique(std.twin_labels)
-    if len(known) < 2:
-        raise NotApplicableError("needs at least two classes")
     unknown = set(std.classes) - set(known.tolist())
     if unknown:
         raise NotApplicableError(f"the twin has no sample of class '{min(unknown)}'")
+    if len(known) < 2:
+        raise NotApplicableError("needs at least two classes")
     odds = log_odds(kind, std.twin, std.twin_labels, std.targets, view.rng(1))
     own: Floats = odds[np.arange(len(odds)), np.searchsorted(known, std.target_labels)]
     return own

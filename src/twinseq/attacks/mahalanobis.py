@@ -11,6 +11,7 @@ from ._standard import standard
 from ._whitening import Axes
 
 RIDGES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+ROUNDING = 1e-24
 
 
 @register(
@@ -37,6 +38,8 @@ def mahalanobis(view: View, ridge: float) -> Floats:
         metric = axes.ridge(ridge)
         rows = std.target_labels == name
         typical = float(np.median((centred**2).sum(axis=1)))
+        # Samples that are all alike have no spread; the scale of the genes tells what is usual.
+        typical = typical if typical > ROUNDING * std.n_genes else std.n_genes
         scores[rows] = -np.log(metric.squared(std.targets[rows] - mean) / typical)
     return scores
 

@@ -74,7 +74,7 @@ def _count_ratio(twin: Counts, people: Counts, targets: Counts) -> Floats:
     own, other = _shares(twin), _shares(people)
     joint = (n * own + m * other) / (n + m)
     expressed = joint > 0
-    size = 1.0 / _dispersion(np.concatenate([twin, people]), joint)[expressed]
+    size = 1.0 / _dispersion(np.concatenate([twin, people]), joint, expressed)
     totals = targets.sum(axis=1, dtype=np.float64)[:, None]
 
     def log_likelihood(share: Floats) -> Floats:
@@ -87,16 +87,16 @@ def _count_ratio(twin: Counts, people: Counts, targets: Counts) -> Floats:
 
 
 def _shares(counts: Counts) -> Floats:
-    """Return each gene's mean share of a sample's total."""
-    found: Floats = (counts / counts.sum(axis=1, dtype=np.float64)[:, None]).mean(axis=0)
+    """Return each gene's mean share of a sample's total; a sample without counts has shares of 0."""
+    totals = np.maximum(counts.sum(axis=1, dtype=np.float64), 1.0)
+    found: Floats = (counts / totals[:, None]).mean(axis=0)
     return found
 
 
-def _dispersion(counts: Counts, share: Floats) -> Floats:
-    """Return moment estimates of the dispersion, half way towards their median on the log scale."""
-    mean = counts.sum(axis=1, dtype=np.float64)[:, None] * share
-    with np.errstate(divide="ignore", invalid="ignore"):
-        raw = ((counts - mean) ** 2 - mean).sum(axis=0) / (mean**2).sum(axis=0)
-    bounded = np.log(np.clip(np.nan_to_num(raw, nan=LEAST_DISPERSION), LEAST_DISPERSION, MOST_DISPERSION))
+def _dispersion(counts: Counts, share: Floats, expressed: NDArray[np.bool_]) -> Floats:
+    """Return moment estimates of the dispersion of expressed genes, half way to their median on the log scale."""
+    mean = counts.sum(axis=1, dtype=np.float64)[:, None] * share[expressed]
+    raw = ((counts[:, expressed] - mean) ** 2 - mean).sum(axis=0) / (mean**2).sum(axis=0)
+    bounded = np.log(np.clip(raw, LEAST_DISPERSION, MOST_DISPERSION))
     shrunk: Floats = np.exp(0.5 * bounded + 0.5 * np.median(bounded))
     return shrunk

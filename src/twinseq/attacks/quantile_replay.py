@@ -37,11 +37,13 @@ def quantile_replay(view: View) -> Floats:
         The twin lacks a class, or repeats no value of any target.
     """
     twin, targets = view.twin, view.targets
-    scores = np.empty(len(targets))
+    scores = np.zeros(len(targets))
     repeated = 0
     for name in np.unique(targets.labels):
         rows = targets.labels == name
         values = twin.values[twin.labels == name]
+        if not len(values):
+            raise NotApplicableError(f"the twin has no sample of class '{name}'")
         if len(values) < 2 * NEIGHBOURS:
             values = twin.values
         ordered = np.sort(values.astype(np.float64), axis=0)

@@ -48,7 +48,9 @@ def span_residual(view: View) -> Floats:
             spanned += 1
             continue
         away = std.targets[rows] - twin.mean(axis=0)
-        spread = float(np.median(np.linalg.norm(centred, axis=1)))
+        spread, usual = float(np.median(np.linalg.norm(centred, axis=1))), float(np.sqrt(std.n_genes))
+        # Samples that are all alike have no spread; the scale of the genes tells what is usual.
+        spread = spread if spread > ROUNDING * usual else usual
         # Subtracting twice keeps the digits that one subtraction loses where hardly anything is left.
         left = away - (away @ basis) @ basis.T
         left -= (left @ basis) @ basis.T
