@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from ._base import NotApplicableError
 from ._standard import Standard
@@ -75,3 +76,31 @@ def trace(std: Standard, twin_means: Floats, metric: Whitening, *, contrast: boo
         unit = np.sqrt(spread if contrast else metric.squared(shift[None])[0])
         scores[members] = (along - by_chance) / unit
     return scores
+
+
+def expected_auc(n_genes: float, n_members: float, n_reference: float, n_twin: float = np.inf) -> float:
+    r"""Return the area that mean tracing reaches where nothing but the members' mean leaks, one class.
+
+    With independent genes in units of their deviation, members and non-members differ by :math:`G / n` in
+    :math:`\langle x - \mu_R, \mu_S - \mu_R \rangle`. Given the means, it varies between non-members by the squared
+    length :math:`L = G (1/n + 1/m + 1/N)` of the shift, and between members, who scatter about their own mean, by
+    :math:`(1 - 1/n) L`. So the area is :math:`\Phi\left(\frac{G / n}{\sqrt{(2 - 1/n) L}}\right)`, up to terms in the
+    inverses of the three numbers of samples.
+
+    Parameters
+    ----------
+    n_genes
+        Number of independent genes, :math:`G`; of genes that move together, the effective number.
+    n_members
+        Number of training samples, :math:`n`.
+    n_reference
+        Number of reference samples, :math:`m`.
+    n_twin
+        Number of twin samples, :math:`N`, drawn around the members' mean; infinite where that mean itself is known.
+
+    References
+    ----------
+    Homer et al. 2008, PLoS Genetics 4:e1000167; Sankararaman et al. 2009, Nature Genetics 41:965.
+    """
+    length = n_genes * (1 / n_members + 1 / n_reference + 1 / n_twin)
+    return float(norm.cdf(n_genes / n_members / np.sqrt((2 - 1 / n_members) * length)))
