@@ -18,6 +18,8 @@ CASES = [
     if level <= "T1" and name not in SLOW
 ]
 """Every bulk attack of an attacker without the generator: name, level, setting."""
+FEW_TREES = 25
+"""Trees of a forest where all that is asked is whether two of them agree."""
 
 
 def label(case) -> str:
