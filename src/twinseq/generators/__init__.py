@@ -1,6 +1,6 @@
 """Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
 
-from . import bootstrap, copula, independent, lowrank_mvn, mvn, smote
+from . import bootstrap, copula, independent, lowrank_mvn, mvn, nmf, smote
 from ._base import Generator, GeneratorInfo, NotOfferedError, class_names
 from ._registry import create, get, info, load, names, register
 
@@ -19,6 +19,7 @@ __all__ = [
     "lowrank_mvn",
     "mvn",
     "names",
+    "nmf",
     "register",
     "smote",
 ]
