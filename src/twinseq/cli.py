@@ -269,7 +269,7 @@ def audit(
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
-    """Measure what a twin keeps and what it gives away; write a report.
+    """Measure what a twin keeps and gives away; write a report.
 
     REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, nobody can tell
     whether the twin gives its donors away; see `twinseq split`. Without TWIN, the generator is audited: fitted to parts

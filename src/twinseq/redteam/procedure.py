@@ -22,6 +22,7 @@ from scipy.stats import rankdata
 from ..attacks import Level
 from ..attacks.epsilon import epsilon_lower
 from ..attacks.headline import headline
+from ..attacks.roc import tpr_interval
 from ..cohort import Cohort
 from ..errors import ConfigError
 from ..knowledge import KnownGenerator, KnownModel
@@ -177,15 +178,24 @@ def _widened(one: Headline, place: int, pooled: Sides, every: Sequence[Sides], r
     """Return the headline with the mean of the splits' intervals: donors recur, so the splits are not independent."""
     keys: list[Key] = [key for key in pooled.scores.keys if key[1] <= one.level]
     intervals, epsilons = [], []
+    rates: dict[str, list[tuple[float, float]]] = {rate: [] for rate in one.tpr_ci}
     for sides in every:
         at = {key: index for index, key in enumerate(sides.scores.keys)}
         values, m = sides.scores.values[:, [at[key] for key in keys]], sides.member
         single = headline(values[m], values[~m], sides.strata[m], sides.strata[~m], rng, n_permutations=1)
         intervals.append(single.interval)
-        epsilons.append(epsilon_lower(*sides.column(at[pooled.scores.keys[place]]), rng))
+        members, others = sides.column(at[pooled.scores.keys[place]])
+        epsilons.append(epsilon_lower(members, others, rng))
+        for rate, found in rates.items():
+            found.append(tpr_interval(members, others, float(rate)))
     low, high = np.mean(intervals, axis=0)
     interval = (min(float(low), one.auc), max(float(high), one.auc))
-    return replace(one, auc_ci=interval, epsilon_lower=float(np.median(epsilons)))
+    return replace(
+        one,
+        auc_ci=interval,
+        tpr_ci={rate: _mean_interval(found) for rate, found in rates.items()},
+        epsilon_lower=float(np.median(epsilons)),
+    )
 
 
 def _averaged(every: Sequence[Sides], rng: np.random.Generator) -> tuple[AttackResult, ...]:
@@ -201,14 +211,16 @@ def _averaged(every: Sequence[Sides], rng: np.random.Generator) -> tuple[AttackR
     return tuple(sorted(results, key=lambda result: (result.level, -(result.auc or 0.0), result.name)))
 
 
+def _mean_interval(found: Sequence[Any]) -> tuple[float, float]:
+    low, high = np.mean(np.asarray(found, dtype=float), axis=0)
+    return float(low), float(high)
+
+
 def _mean_of(found: Sequence[AttackResult]) -> AttackResult:
     setting = Counter(result.setting for result in found).most_common(1)[0][0]
 
     def mean(values: Sequence[Any]) -> float:
         return float(np.mean([value for value in values if value is not None]))
-
-    def interval(pairs: Sequence[Any]) -> tuple[float, float]:
-        return mean([pair[0] for pair in pairs]), mean([pair[1] for pair in pairs])
 
     rates = set.intersection(*(set(result.tpr_at_fpr) for result in found))
     ordered = sorted(rates, key=float, reverse=True)
@@ -216,9 +228,9 @@ def _mean_of(found: Sequence[AttackResult]) -> AttackResult:
         found[0],
         setting=setting,
         auc=mean([result.auc for result in found]),
-        auc_ci=interval([result.auc_ci for result in found]),
+        auc_ci=_mean_interval([result.auc_ci for result in found]),
         tpr_at_fpr={rate: mean([result.tpr_at_fpr[rate] for result in found]) for rate in ordered},
-        tpr_ci={rate: interval([result.tpr_ci[rate] for result in found]) for rate in ordered},
+        tpr_ci={rate: _mean_interval([result.tpr_ci[rate] for result in found]) for rate in ordered},
         epsilon_lower=float(np.median([result.epsilon_lower or 0.0 for result in found])),
         mu_lower=float(np.median([result.mu_lower or 0.0 for result in found])),
         tie_fraction=mean([result.tie_fraction for result in found]),

@@ -178,6 +178,8 @@ DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
 
 def sections(report: AuditReport) -> tuple[Section, ...]:
     """Return the sections that have something to say, in the order of the page."""
+    if not report.metrics:
+        return ()
     known = [*TITLES, *dict.fromkeys(metric.group for metric in report.metrics if metric.group not in TITLES)]
     made = [_section(report, key, index) for index, key in enumerate(known)]
     return tuple(part for part in made if part.rows or part.community or part.all_figures or part.key == "privacy")

@@ -84,6 +84,7 @@ class Header:
 
 
 PARTS = (
+    ("cohort", "Cohort, dealt into members, non-members and reference"),
     ("train", "Training data, which the twin was made from"),
     ("holdout", "Hold-out, real donors the generator never saw"),
     ("reference", "Reference data"),
@@ -98,6 +99,9 @@ def header(report: AuditReport) -> Header:
     parts = [(name, _name(cohorts[key]), _size(cohorts[key])) for key, name in PARTS if key in cohorts]
     twin, real = (_name(cohorts.get(key, {})) for key in ("twin", "train"))
     title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
+    if "splits" in provenance:
+        generator = shown(provenance.get("generator", {}).get("name", "a generator"), 40)
+        title = f"What {generator} gives away of {_name(cohorts.get('cohort', {})) or 'a cohort'}"
     facts = []
     if provenance.get("created"):
         facts.append(shown(provenance["created"], 40))
