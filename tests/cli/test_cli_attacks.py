@@ -38,12 +38,12 @@ def test_a_generator_is_audited_without_a_twin(twinseq, parts, tmp_path):
 
 def test_a_model_file_opens_the_white_box(twinseq, parts, tmp_path):
     files = [parts / "train.h5ad", parts / "twin.h5ad", "--holdout", parts / "holdout.h5ad"]
-    files += ["--reference", parts / "reference.h5ad", "--model", parts / "model.npz", "--slow"]
+    files += ["--reference", parts / "reference.h5ad", "--model", parts / "model.npz"]
     ended = twinseq("audit", *files, "-o", tmp_path / "report", "--json")
     assert ended.code == 0
     content = json.loads(ended.out)
     assert [headline["level"] for headline in content["red_team"]["headlines"]] == ["T0", "T1", "T3"]
-    white = [attack for attack in content["attacks"] if attack["name"] == "white_box_likelihood"]
+    white = [attack for attack in content["attacks"] if attack["name"] == "white_box_tracing"]
     assert white[0]["status"] == "measured"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -167,6 +168,7 @@ class View:
         self._generator = generator
         self._model = model
         self._shared: dict[tuple[str, Any], Any] = {}
+        self._lock = RLock()  # attacks run in threads, and what they share is made once
 
     @property
     def reference(self) -> Samples:
@@ -231,7 +233,8 @@ class View:
     def shared(self, name: str, make: Callable[[View], Made], *settings: Any) -> Made:
         """Return ``make(self)``, made once for all attacks of this level."""
         key = (name, settings)
-        if key not in self._shared:
-            self._shared[key] = make(self)
-        made: Made = self._shared[key]
+        with self._lock:
+            if key not in self._shared:
+                self._shared[key] = make(self)
+            made: Made = self._shared[key]
         return made
