@@ -129,7 +129,7 @@ class Headline:
     n_tried
         Attacks and settings that were tried at the level.
     leaks
-        Whether ``p_value`` is at most 0.05.
+        Whether ``p_value`` is at most 0.025, at this level and at all higher ones.
     """
 
     level: str

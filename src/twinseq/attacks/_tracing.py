@@ -78,6 +78,34 @@ def trace(std: Standard, twin_means: Floats, metric: Whitening, *, contrast: boo
     return scores
 
 
+def trace_among_targets(std: Standard, twin_means: Floats, metric: Whitening, *, contrast: bool) -> Floats:
+    """Return the tracing statistic with the other targets in the population's place, half of them members or not.
+
+    Parameters and errors as for `trace`; a class with a single target scores 0.
+    """
+    names = std.classes
+    if contrast and len(names) < 2:
+        raise NotApplicableError("needs at least two classes")
+    shifts = twin_means - class_means(std.targets, std.target_labels, names, "set of targets")
+    scores = np.zeros(len(std.targets))
+    for place, name in enumerate(names):
+        rows = np.flatnonzero(std.target_labels == name)
+        if len(rows) < 2:
+            continue
+        targets = std.targets[rows]
+        others = (targets.sum(axis=0) - targets) / (len(rows) - 1)
+        away, shift = targets - others, twin_means[place] - others
+        if contrast:
+            shift = shift - (shifts.sum(axis=0) - shifts[place]) / (len(names) - 1)
+        products = (away * shift).sum(axis=1) - ((away @ metric.axes) * (shift @ metric.axes)) @ metric.damping
+        unit = metric.squared(shift)
+        if contrast:
+            twin = std.twin[std.twin_labels == name]
+            unit = metric.squared_unseen(twin - twin_means[place]).mean()
+        scores[rows] = products / np.sqrt(metric.squared(away) * unit)
+    return scores
+
+
 def expected_auc(n_genes: float, n_members: float, n_reference: float, n_twin: float = np.inf) -> float:
     r"""Return the area that mean tracing reaches where nothing but the members' mean leaks, one class.
 

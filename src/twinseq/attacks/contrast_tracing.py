@@ -9,15 +9,15 @@ from __future__ import annotations
 from ._base import Floats, View
 from ._registry import register
 from ._standard import standard
-from ._tracing import class_means, trace
+from ._tracing import class_means, trace, trace_among_targets
 from ._whitening import WHITENINGS, whitening
 
 
 @register(
     name="contrast_tracing",
-    levels=("T1",),
+    levels=("T0", "T1"),
     threat="As mean tracing, on the differences between classes (case minus control), which undoes any noise that was "
-    "added to all classes alike.",
+    "added to all classes alike. Without a reference cohort the other targets take its place.",
     formula="as mean_tracing, with Δ_c − mean of Δ_c' over the other classes, Δ = μ_S − μ_R",
     reference="twinseq; after Homer et al. 2008 and Dwork et al. 2015",
     settings=WHITENINGS,
@@ -26,4 +26,7 @@ def contrast_tracing(view: View, ridge: float | None = None, without: int = 0) -
     """Return the tracing statistic on class contrasts, genes weighted as the setting says."""
     std = standard(view)
     means = class_means(std.twin, std.twin_labels, std.classes, "twin")
-    return trace(std, means, whitening(view, ridge, without), contrast=True)
+    metric = whitening(view, ridge, without)
+    if view.level == "T0":
+        return trace_among_targets(std, means, metric, contrast=True)
+    return trace(std, means, metric, contrast=True)

@@ -8,13 +8,11 @@ makes the effective number of genes larger, since genes that move together count
 
 from __future__ import annotations
 
-import numpy as np
-
 from ._base import Floats, View
 from ._registry import register
-from ._standard import Standard, standard
-from ._tracing import class_means, trace
-from ._whitening import WHITENINGS, Whitening, whitening
+from ._standard import standard
+from ._tracing import class_means, trace, trace_among_targets
+from ._whitening import WHITENINGS, whitening
 
 
 @register(
@@ -32,20 +30,5 @@ def mean_tracing(view: View, ridge: float | None = None, without: int = 0) -> Fl
     metric = whitening(view, ridge, without)
     means = class_means(std.twin, std.twin_labels, std.classes, "twin")
     if view.level == "T0":
-        return _among_targets(std, means, metric)
+        return trace_among_targets(std, means, metric, contrast=False)
     return trace(std, means, metric, contrast=False)
-
-
-def _among_targets(std: Standard, means: Floats, metric: Whitening) -> Floats:
-    """Trace with the mean of the other targets of the class as the population's."""
-    scores = np.zeros(len(std.targets))
-    for name, mean in zip(std.classes, means, strict=True):
-        rows = np.flatnonzero(std.target_labels == name)
-        if len(rows) < 2:
-            continue
-        targets = std.targets[rows]
-        others = (targets.sum(axis=0) - targets) / (len(rows) - 1)
-        away, shift = targets - others, mean - others
-        products = (away * shift).sum(axis=1) - ((away @ metric.axes) * (shift @ metric.axes)) @ metric.damping
-        scores[rows] = products / np.sqrt(metric.squared(away) * metric.squared(shift))
-    return scores

@@ -82,7 +82,7 @@ def attack_twin(
     controls = (
         null_control(sides, places, rng),
         positive_control(trial, train, seed),
-        negative_control(trial, sides, places, reference, unfitted, seed),
+        negative_control(trial, reference, unfitted, seed),
     )
     say("partial knowledge, attributes and links")
     able = power(int(sides.member.sum()), int((~sides.member).sum()))

@@ -6,22 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import attacks
 from ..attacks.roc import auc, auc_interval
-from .trial import Trial, score
+from .trial import Trial, quick_keys, score
 
 SHARES = (0.1, 0.01)
 FEWEST_GENES = 20
-ATTACKS = (
-    "nearest_distance",
-    "mahalanobis",
-    "marginal_peaks",
-    "mean_tracing",
-    "contrast_tracing",
-    "gaussian_lrt",
-    "marginal_llr",
-)
-"""The quick ones that, between them, were strongest against every generator."""
 
 
 def partial_rows(trial: Trial, seed: int, jobs: int = 1) -> tuple[dict[str, Any], ...]:
@@ -34,14 +23,7 @@ def partial_rows(trial: Trial, seed: int, jobs: int = 1) -> tuple[dict[str, Any]
             continue
         chosen = np.sort(np.random.default_rng([seed, 12]).permutation(n_genes)[:n])
         part = trial.on_genes(chosen)
-        keys = [
-            (name, level, setting)
-            for name in ATTACKS
-            for level in attacks.get(name).levels
-            if level <= part.view.level
-            for setting in attacks.get(name).settings
-        ]
-        found = score(part, keys, jobs)
+        found = score(part, quick_keys(part), jobs)
         if not found.keys:
             continue
         member = part.is_member

@@ -113,7 +113,7 @@ def attack_procedure(
     controls = (
         null_control(first, at, rng),
         positive_control(trial, members, seed),
-        negative_control(trial, first, at, reference, generator.unfitted(), seed),
+        negative_control(trial, reference, generator.unfitted(), seed),
     )
     say("partial knowledge, attributes and links")
     able = power(int(first.member.sum()), int((~first.member).sum()))

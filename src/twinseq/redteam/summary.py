@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ RARE = 0.001
 ENOUGH_FOR_RARE = 1000
 FEWEST_IN_GROUP = 5
 MOST_GROUPS = 12
-LEAK = 0.05
-"""Corrected p-value at or below which a headline is called a leak."""
+LEAK = 0.025
+"""Corrected p-value at or below which a headline is called a leak: one side of a 95 % interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,19 @@ def headlines(sides: Sides, rng: np.random.Generator) -> tuple[tuple[Headline, .
                 leaks=strongest.p_value <= LEAK,
             )
         )
-    return tuple(found), places
+    return tuple(_closed(found)), places
+
+
+def _closed(found: Sequence[Headline]) -> list[Headline]:
+    """Call a level a leak only where all higher ones, whose attackers have its attacks too, are called so.
+
+    With several levels, each of which may cry wolf, this keeps the chance that any does at that of a single one.
+    """
+    kept, leaking = [], True
+    for headline in reversed(found):
+        leaking = leaking and headline.leaks
+        kept.append(replace(headline, leaks=leaking))
+    return kept[::-1]
 
 
 def curves(sides: Sides, places: Mapping[Level, int]) -> pd.DataFrame:

@@ -17,6 +17,16 @@ from ..knowledge import samples_of
 from ..parallel import run
 
 Floats = NDArray[np.float64]
+QUICK = (
+    "nearest_distance",
+    "mahalanobis",
+    "marginal_peaks",
+    "mean_tracing",
+    "contrast_tracing",
+    "gaussian_lrt",
+    "marginal_llr",
+)
+"""Attacks that take no time and, between them, were strongest against every generator."""
 MOST_TIES = 0.2
 """Share of tied scores above which an attack is void."""
 Key = tuple[str, Level, str]
@@ -211,3 +221,8 @@ def available(trial: Trial, slow: bool = False) -> list[Key]:
         if level <= trial.view.level and (slow or not attacks.get(name).slow)
         for setting in attacks.get(name).settings
     ]
+
+
+def quick_keys(trial: Trial) -> list[Key]:
+    """Return the settings of the `QUICK` attacks that the trial's attacker can mount."""
+    return [key for key in available(trial) if key[0] in QUICK]
