@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from planted import leaky, rows, world
+from planted_donors import leaky, rows, world
 from threadpoolctl import threadpool_limits
 
 from twinseq.attacks import View

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import continuous
+from planted_donors import continuous
 
 from twinseq import attacks
 from twinseq.attacks import LEVELS, Attack, FailedAttackError, NotApplicableError, ThreatLevelError, View, register

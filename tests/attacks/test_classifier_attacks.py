@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import calibrate, continuous, naive_standard, rows, together, world
+from planted_donors import calibrate, continuous, naive_standard, rows, together, world
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import like, naive_standard, together, world
+from planted_donors import like, naive_standard, together, world
 from scipy.stats import multivariate_normal
 
 from twinseq.attacks import NotApplicableError, View, get

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import continuous, leaky, like, naive_standard, rows, together, world
+from planted_donors import continuous, leaky, like, naive_standard, rows, together, world
 
 from twinseq.attacks import View, get
 from twinseq.attacks.roc import auc, tie_fraction

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from planted import CASES, FEW_TREES, label, leaky, like, outcome, rows, world
+from planted_donors import CASES, FEW_TREES, label, leaky, like, outcome, rows, world
 
 from twinseq.attacks import NotApplicableError, Samples, View, _classifiers, get
 from twinseq.attacks.roc import auc, tie_fraction

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from planted import CASES, FEW_TREES, label, leaky, like, outcome, rows, world
+from planted_donors import CASES, FEW_TREES, label, leaky, like, outcome, rows, world
 
 from twinseq.attacks import View, _classifiers
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import calibrate, like, rows, world
+from planted_donors import calibrate, like, rows, world
 from scipy.stats import nbinom
 
 from twinseq.attacks import NotApplicableError, View, get

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import calibrate, continuous, leaky, like, replayed, rows, world
+from planted_donors import calibrate, continuous, leaky, like, replayed, rows, world
 
 from twinseq.attacks import NotApplicableError, Samples, View, get
 from twinseq.attacks.quantile_replay import NEIGHBOURS, ROUNDING

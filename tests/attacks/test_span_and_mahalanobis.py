@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import calibrate, like, naive_standard, rows, world
+from planted_donors import calibrate, like, naive_standard, rows, world
 
 from twinseq.attacks import NotApplicableError, View, get
 from twinseq.attacks.mahalanobis import RIDGES

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import continuous, like, naive_standard, together, world
+from planted_donors import continuous, like, naive_standard, together, world
 
 from twinseq.attacks import NotApplicableError, Samples, View, get
 from twinseq.attacks._tracing import expected_auc

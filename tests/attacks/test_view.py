@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import CASES, continuous, label, like, outcome, rows, world
+from planted_donors import CASES, continuous, label, like, outcome, rows, world
 
 from twinseq.attacks import LEVELS, NotApplicableError, Samples, ThreatLevelError, View, get
 from twinseq.transforms import size_reference

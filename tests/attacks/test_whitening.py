@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import continuous, like, naive_standard, rows, world
+from planted_donors import continuous, like, naive_standard, rows, world
 
 from twinseq.attacks import NotApplicableError, View
 from twinseq.attacks._calibration import calibrated

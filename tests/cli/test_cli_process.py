@@ -119,7 +119,7 @@ def test_signals_leave_nothing_behind(tmp_path, sent):
     assert process.stdout is not None
     assert process.stdout.readline() == "writing\n"
     process.send_signal(sent)
-    _, message = process.communicate(timeout=30)
+    _, message = process.communicate(timeout=120)
     assert process.returncode == 130
     assert message == "Stopped: nothing half-written was left behind.\n"
     assert everything_in(tmp_path) == before
