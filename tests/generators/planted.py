@@ -12,6 +12,12 @@ from twinseq.transforms import log_normalised, size_factors
 
 SHAPES = ("counts dense", "counts sparse", "continuous dense", "continuous sparse")
 DONOR = "donor"
+SMALL: dict[str, dict[str, Any]] = {
+    "cvae": {"latent": 4, "hidden": "16", "steps": 40},
+    "cvae-gmm": {"latent": 4, "hidden": "16", "steps": 40},
+    "diffusion": {"width": 16, "factors": 4, "steps": 40, "sampling_steps": 8},
+}
+"""Settings with which generators that take their time are fast; others have none."""
 
 
 def takes(name: str, cohort: Cohort) -> bool:
