@@ -153,7 +153,7 @@ def test_missing_factors_are_those_of_the_difference():
 def test_the_residual_restores_moments_whatever_the_decoder_does():
     rng = np.random.default_rng(0)
     codes = np.repeat([0, 1], 200)
-    x = rng.normal(size=(400, 30)) * np.array([0.5, 1.5])[codes, None] + codes[:, None]
+    x = rng.normal(size=(400, 30)) * np.array([0.9, 1.1])[codes, None] + codes[:, None]
     for level, spread in ((0.0, 0.0), (3.0, 0.4), (-1.0, 5.0)):
 
         def draw(asked, level=level, spread=spread):
