@@ -161,11 +161,7 @@ class Generator(ABC):
         ConfigError
             The seed is not a whole number of at least 0.
         """
-        if cohort.kind not in self.info.kinds:
-            raise CohortError(
-                f"Generator '{self.info.name}' takes {' or '.join(self.info.kinds)} profiles, "
-                f"and {cohort.source} holds {cohort.kind} ones."
-            )
+        takes_kind(self.info, cohort)
         codes, classes = class_table(cohort)
         sizes = np.bincount(codes, minlength=len(classes))
         if sizes.min() < 2:
@@ -174,7 +170,7 @@ class Generator(ABC):
                 f"{cohort.source}: class '{shorten(smallest)}' has {sizes.min()} sample(s) to learn from; at least 2 "
                 "are needed. Merge it with another class or drop it."
             )
-        rng = _random(seed)
+        rng = random_from(seed)
         self.classes_ = classes
         self.class_sizes_ = sizes.astype(np.intp)
         with threadpool_limits(1):  # threads of a linear-algebra library would change the last digits
@@ -219,7 +215,7 @@ class Generator(ABC):
         if not hasattr(self, "frame_"):
             raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
         codes = self._design_codes(n, design)
-        rng = _random(seed)
+        rng = random_from(seed)
         with threadpool_limits(1):
             values, known = self._sample(codes, rng, jobs)
         for column in self.classes_.columns:
@@ -411,7 +407,23 @@ def _whole(value: Any, what: str, least: int) -> int:
     return int(value)
 
 
-def _random(seed: int) -> np.random.Generator:
+def takes_kind(info: GeneratorInfo, cohort: Cohort) -> None:
+    """Refuse profiles of a kind that a generator cannot take.
+
+    Raises
+    ------
+    CohortError
+        They are of such a kind.
+    """
+    if cohort.kind not in info.kinds:
+        raise CohortError(
+            f"Generator '{info.name}' takes {' or '.join(info.kinds)} profiles, "
+            f"and {cohort.source} holds {cohort.kind} ones."
+        )
+
+
+def random_from(seed: int) -> np.random.Generator:
+    """Return the random stream of a seed, a whole number of at least 0."""
     return np.random.default_rng(_whole(seed, "The seed", 0))
 
 
