@@ -9,7 +9,8 @@ import torch
 
 from twinseq import generators
 from twinseq.errors import ConfigError
-from twinseq.generators._deep import GeneScale, MissingExtraError, TrainingError
+from twinseq.generators._deep import GeneScale, TrainingError
+from twinseq.generators._extras import MissingExtraError
 from twinseq.generators._torch import arrays_of, device_named, initialise, seeded, with_arrays
 from twinseq.generators._training import FEW_STEPS, LEAST_HELD_BACK, Schedule, inner_split, train
 

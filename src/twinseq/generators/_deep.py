@@ -11,7 +11,6 @@ PyTorch (`_training`, `_networks`) inside these methods only.
 
 from __future__ import annotations
 
-import importlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ..errors import ConfigError, TwinseqError
 from ._base import Generator
 from ._counts import LogScale
 from ._covariates import CovariateModel
+from ._extras import require
 from ._margins import under
 
 Floats = NDArray[np.float64]
@@ -34,10 +34,6 @@ Progress = Callable[[int, int, str], None]
 DEVICES = ("auto", "cpu", "cuda")
 MARGIN = 0.1
 """How far beyond its range in training a gene may go, as a share of that range."""
-
-
-class MissingExtraError(TwinseqError):
-    """A generator needs an optional package that is not installed."""
 
 
 class TrainingError(TwinseqError):
@@ -52,12 +48,7 @@ def require_torch(name: str) -> None:
     MissingExtraError
         It is not; the message says how to install it.
     """
-    try:
-        importlib.import_module("torch")
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Generator '{name}' needs PyTorch, which is not installed. Install it with: pip install 'twinseq[deep]'"
-        ) from error
+    require(name, "deep")
 
 
 @dataclass(frozen=True)
