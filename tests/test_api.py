@@ -54,8 +54,19 @@ def test_audit_is_the_function_whatever_is_imported_first(lines):
 
 
 def test_importing_twinseq_is_light():
-    heavy = "{'numpy', 'pandas', 'anndata', 'scipy', 'sklearn', 'numba', 'plotly', 'torch', 'jax'}"
+    heavy = "{'numpy', 'pandas', 'anndata', 'scipy', 'sklearn', 'numba', 'plotly', 'torch', 'jax', 'opacus', 'mbi'}"
     assert fresh(f"import sys, twinseq; print(*({heavy} & set(sys.modules)))") == ""
+
+
+def test_importing_twinseq_is_quick():
+    """In seconds of the processor, the interpreter's own start included: a busy machine must not fail it."""
+    assert float(fresh("import time, twinseq; print(time.process_time())")) < 1.5
+
+
+def test_listing_generators_loads_no_extra():
+    rows = "[generators.create(name).params() for name in generators.names()]"
+    extras = "{'torch', 'jax', 'opacus', 'mbi'}"
+    assert fresh(f"import sys; from twinseq import generators; {rows}; print(*({extras} & set(sys.modules)))") == ""
 
 
 def test_nothing_loads_a_deep_learning_library():

@@ -389,6 +389,7 @@ def list_(
 
 def _generators() -> list[dict[str, Any]]:
     from . import generators
+    from .generators._extras import missing
 
     return [
         {
@@ -397,6 +398,8 @@ def _generators() -> list[dict[str, Any]]:
             "family": info.family,
             "kinds": list(info.kinds),
             "guarantee": info.guarantee,
+            "extra": info.extra,
+            "missing": missing(info.extra),
             "presets": list(generators.get(info.name).presets),
             "settings": generators.create(info.name).params(),
             "reference": info.reference,

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.console import Console
@@ -92,7 +92,8 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: S
     """Print rows under a header; the columns in ``numbers`` are flush right, and the first is never broken."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(header):
-        table.add_column(Text(clean(name)), justify="right" if name in numbers else "left", no_wrap=index == 0)
+        side: Literal["left", "right"] = "right" if name in numbers else "left"
+        table.add_column(Text(clean(name)), justify=side, no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     out.print(table)
@@ -171,15 +172,42 @@ def _print_omitted(omitted: Iterable[Omitted]) -> None:
 
 
 def print_generators(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print the generators, a block each."""
-    for row in rows:
-        facts = [f"takes {' or '.join(row['kinds'])}", f"privacy guarantee: {row['guarantee']}"]
-        if row["presets"]:
-            facts.append(f"--preset {' | '.join(row['presets'])}")
-        _line(out, f"{row['name']}  {row['title']}", "bold", len(row["name"]))
-        say(f"    {'; '.join(facts)}")
-        if row["settings"]:
-            say(f"    settings: {', '.join(f'{key}={value}' for key, value in row['settings'].items())}")
+    """Print the generators as a table, what has to be installed for those that cannot run here, and all settings."""
+    from .generators._extras import install
+
+    header = ("generator", "what it is", "takes", "presets", "privacy", "needs")
+    print_table(
+        header,
+        [
+            (
+                row["name"],
+                row["title"],
+                row["kinds"][0] if len(row["kinds"]) == 1 else "any kind",
+                ", ".join(row["presets"]) or "–",
+                row["guarantee"].partition(";")[0].partition(":")[0],
+                _needs(row["extra"], row["missing"]),
+            )
+            for row in rows
+        ],
+    )
+    lacking = {row["extra"]: row["missing"] for row in rows if row["missing"]}
+    for extra, packages in lacking.items():
+        names = [row["name"] for row in rows if row["extra"] == extra]
+        say(f"Not installed here: {', '.join(packages)}, for {', '.join(names)}. {install(extra)}", "yellow")
+    settings = [
+        (row["name"], ", ".join(f"{key}={value}" for key, value in row["settings"].items()))
+        for row in rows
+        if row["settings"]
+    ]
+    out.print()
+    print_table(("generator", "settings (--set key=value), and what they are by default"), settings)
+
+
+def _needs(extra: str | None, missing: Sequence[str]) -> str:
+    """Say which extra a generator needs, and whether it is here."""
+    if extra is None:
+        return "–"
+    return f"twinseq[{extra}], {'not installed' if missing else 'installed'}"
 
 
 def print_metrics(rows: Sequence[Mapping[str, Any]]) -> None:

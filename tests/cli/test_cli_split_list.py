@@ -1,5 +1,7 @@
 """`twinseq split`, `twinseq list`, and what holds for every command."""
 
+import re
+
 import pytest
 
 import twinseq as ts
@@ -72,6 +74,45 @@ def test_the_list_of_generators_says_what_can_be_set(twinseq):
     assert rows["copula"]["presets"] == ["faithful"]
     assert rows["copula"]["settings"]["smoothing"] == 0.7
     assert "smoothing=0.7" in twinseq("list", "generators").out
+
+
+def test_the_list_of_generators_is_a_table(twinseq):
+    header, *lines = twinseq("list", "generators").out.splitlines()
+    assert header.split() == ["generator", "what", "it", "is", "takes", "presets", "privacy", "needs"]
+    table = lines[: lines.index("")]
+    assert [line.split()[0] for line in table] == ts.generators.names()
+    copula = next(line for line in table if line.startswith("copula "))
+    assert copula.rstrip().endswith("–")
+    assert header.index("takes") == copula.index("any kind")
+    assert header.index("presets") == copula.index("faithful")
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_the_list_of_generators_says_what_is_not_installed(twinseq, monkeypatch, present):
+    from twinseq.generators import _extras
+
+    monkeypatch.setitem(_extras.EXTRAS, "deep", ("math" if present else "no_such_package",))
+    rows = {row["name"]: row for row in twinseq("list", "generators", "--json").json}
+    assert (rows["cvae"]["extra"], rows["cvae"]["missing"]) == ("deep", [] if present else ["no_such_package"])
+    assert (rows["copula"]["extra"], rows["copula"]["missing"]) == (None, [])
+    printed = twinseq("list", "generators").out
+    line = next(line for line in printed.splitlines() if line.startswith("cvae "))
+    assert line.rstrip().endswith("twinseq[deep], installed" if present else "twinseq[deep], not installed")
+    remedy = "Not installed here: no_such_package, for cvae, cvae-gmm"
+    assert (remedy in printed) != present
+    assert ("pip install 'twinseq[deep]'" in printed) != present
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_of_generators_fits_a_terminal(twinseq, monkeypatch, width):
+    from twinseq import terminal
+
+    monkeypatch.setattr(terminal.out, "width", width)
+    printed = twinseq("list", "generators").out
+    assert max(map(len, printed.splitlines())) <= width
+    assert "…" not in printed
+    for name in ts.generators.names():
+        assert re.search(rf"^{name} ", printed, re.MULTILINE)
 
 
 def test_the_list_of_attacks_says_what_an_attacker_has_and_does(twinseq):
