@@ -27,6 +27,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/de_speed.py
 	$(BIN)/python benchmarks/red_team.py
 	$(BIN)/python benchmarks/red_team_checks.py
+	$(BIN)/python benchmarks/community.py --shadow
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("twinseq needs Python 3.11 or newer; say which: make PYTHON=python3.12 ...")'
