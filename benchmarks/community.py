@@ -31,7 +31,7 @@ from twinseq.attacks.roc import auc
 from twinseq.cohort import Cohort
 from twinseq.errors import TwinseqError, shorten
 from twinseq.generators._extras import missing
-from twinseq.knowledge import KnownGenerator, KnownModel
+from twinseq.knowledge import KnownGenerator
 from twinseq.redteam.trial import Key, Trial, available, score
 
 from _common import DATA, ROOT, publish, worker
@@ -65,14 +65,14 @@ def cohort_on(genes: str) -> Cohort:
     return continuous(counts, counts.genes.isin(landmarks))
 
 
-def fitted(model: Model, cohort: Cohort) -> tuple[Any, Cohort, dict[str, float]]:
-    """Return the fitted model, a twin of the cohort's size, and what both cost."""
+def twin_of(model: Model, cohort: Cohort) -> tuple[Cohort, dict[str, float]]:
+    """Return a twin of the cohort's size, and what fitting and drawing cost: CPU seconds and peak MiB."""
     started = time.process_time()
     made = ts.generators.create(model.name, model.preset, **model.params).fit(cohort, seed=SEED)
     between = time.process_time()
     twin = made.sample(seed=SEED + 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return made, twin, {"fit": between - started, "sample": time.process_time() - between, "peak": peak}
+    return twin, {"fit": between - started, "sample": time.process_time() - between, "peak": peak}
 
 
 def listed(found: dict[tuple[str, str], tuple[float, float]]) -> list[list[Any]]:
@@ -84,7 +84,7 @@ def fold(model: Model, cohort: Cohort, number: int) -> dict[str, Any]:
     folds = list(cohort.folds(FOLDS, seed=SEED))
     train, holdout = folds[number]
     members = folds[(number + 1) % FOLDS][1]
-    _, twin, cost = fitted(model, train)
+    twin, cost = twin_of(model, train)
     report = ts.audit(train, twin, holdout=holdout, metrics=list(MEASURES.values()), attacks=False, seed=SEED)
     with threadpool_limits(1):
         attacks = areas(Trial.of(twin, members, holdout, seed=SEED), jobs=1)
@@ -100,18 +100,18 @@ def fold(model: Model, cohort: Cohort, number: int) -> dict[str, Any]:
 def thirds(model: Model, cohort: Cohort) -> dict[str, Any]:
     """Attack one split into members, others and a reference."""
     members, others, reference = cohort.split(THIRDS, seed=SEED)
-    _, twin, cost = fitted(model, members)
+    twin, cost = twin_of(model, members)
     with threadpool_limits(1):
         attacks = areas(Trial.of(twin, members, others, reference, seed=SEED), jobs=1)
     return {**cost, "attacks": listed(attacks)}
 
 
 def shadow(model: Model, cohort: Cohort) -> dict[str, Any]:
-    """Attack the same split with all there is, those who know the generator or hold it included."""
+    """Attack the same split with all that one who knows the generator can do."""
     members, others, reference = cohort.split(THIRDS, seed=SEED)
-    made, twin, cost = fitted(model, members)
+    twin, cost = twin_of(model, members)
     known = KnownGenerator(model.name, model.preset, model.params)
-    trial = Trial.of(twin, members, others, reference, known, KnownModel(made, genes=members.genes), seed=SEED)
+    trial = Trial.of(twin, members, others, reference, known, seed=SEED)
     keys = available(trial, slow=True)
     with threadpool_limits(1):
         found = [timed(trial, key) for key in keys if key[0] in MANY_FITS]
