@@ -173,9 +173,9 @@ def many_fits(models: list[Model], cache: Path) -> list[str]:
     return [
         "## Attacks that fit many models",
         "",
-        "All genes, the same thirds: AUC of the attacks that fit models of their own, beside the strongest of the others",
-        "that need no more (T1: a reference; T2: also the generator and its settings). CPU seconds are those of the",
-        "attack, fits included.",
+        "All genes, the same thirds: AUC of the attacks that fit models of their own, beside the strongest of the",
+        "others that need no more (T1: a reference; T2: also the generator and its settings). CPU seconds are those",
+        "of the attack, fits included.",
         "",
         *table(["model", "level", "strongest other attack", *heads], rows, "lllrrrr"),
         "",
