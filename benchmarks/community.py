@@ -12,12 +12,11 @@ name; between versions, ``--again`` measures anew. Needs the real cohorts (``TWI
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,19 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import twinseq as ts
-from community_models import FOLDS, GENE_SETS, MANY_FITS, MEASURES, MODELS, SEED, SHADOWED, Model, Task, done
+from community_models import FOLDS, GENE_SETS, MEASURES, MODELS, SEED, SHADOWED, Model, Task, done
 from community_page import page
+from twinseq import metrics
 from twinseq.attacks.roc import auc
 from twinseq.cohort import Cohort
 from twinseq.errors import TwinseqError, shorten
 from twinseq.generators._extras import missing
 from twinseq.knowledge import KnownGenerator
+from twinseq.metrics import Comparison, NotComputableError, Profiles, Space
+from twinseq.metrics._inputs import in_order
 from twinseq.redteam.trial import Key, Trial, available, score
 
-from _common import DATA, ROOT, publish, worker
+from _common import DATA, ROOT, publish
 from red_team import THIRDS, areas, continuous, tumours
 
 CACHE = ROOT / "benchmarks" / ".cache" / "community"
@@ -79,30 +81,46 @@ def listed(found: dict[tuple[str, str], tuple[float, float]]) -> list[list[Any]]
     return [[name, level, *map(float, figures)] for (name, level), figures in found.items()]
 
 
+def measured(train: Cohort, twin: Cohort, holdout: Cohort) -> dict[str, dict[str, float | None]]:
+    """Return the benchmark's measures of a twin, and those of the hold-out in its place where they say something."""
+    ordered = [in_order(side, train) for side in (train, twin, holdout)]
+    space = Space(ordered[0], SEED)
+    sides = [Profiles.of(side, space) for side in ordered[1:]]
+    of_twin, of_holdout = (Comparison(space, space.train, side, sides[1]) for side in sides)
+    names = list(MEASURES.values())
+    return {
+        "metrics": {name: value_of(name, twin_metrics) for name in MEASURES.values()},
+        "real": {
+            name: value_of(name, real_metrics) for name in MEASURES.values() if metrics.get(name).against == "train"
+        },
+    }
+
+
+def value_of(name: str, comparison: Comparison) -> float | None:
+    """Return one metric, or ``None`` where these data have none."""
+    metric = metrics.get(name)
+    try:
+        return float(metric.function(*comparison.arguments(metric)))
+    except NotComputableError:
+        return None
+
+
 def fold(model: Model, cohort: Cohort, number: int) -> dict[str, Any]:
     """Measure one fold; members for the attacks are the next fold, as large as the hold-out and alike in classes."""
     folds = list(cohort.folds(FOLDS, seed=SEED))
     train, holdout = folds[number]
     members = folds[(number + 1) % FOLDS][1]
     twin, cost = twin_of(model, train)
-    report = ts.audit(train, twin, holdout=holdout, metrics=list(MEASURES.values()), attacks=False, seed=SEED)
-    with threadpool_limits(1):
-        attacks = areas(Trial.of(twin, members, holdout, seed=SEED), jobs=1)
-    return {
-        **cost,
-        "metrics": {metric.name: metric.value for metric in report.metrics},
-        "real": {metric.name: metric.ceiling for metric in report.metrics},
-        "omitted": {item.name: item.reason for item in report.omitted},
-        "attacks": listed(attacks),
-    }
+    figures = measured(train, twin, holdout)
+    attacks = areas(Trial.of(twin, members, holdout, seed=SEED), jobs=1)
+    return {**cost, **figures, "attacks": listed(attacks)}
 
 
 def thirds(model: Model, cohort: Cohort) -> dict[str, Any]:
     """Attack one split into members, others and a reference."""
     members, others, reference = cohort.split(THIRDS, seed=SEED)
     twin, cost = twin_of(model, members)
-    with threadpool_limits(1):
-        attacks = areas(Trial.of(twin, members, others, reference, seed=SEED), jobs=1)
+    attacks = areas(Trial.of(twin, members, others, reference, seed=SEED), jobs=1)
     return {**cost, "attacks": listed(attacks)}
 
 
@@ -113,10 +131,7 @@ def shadow(model: Model, cohort: Cohort) -> dict[str, Any]:
     known = KnownGenerator(model.name, model.preset, model.params)
     trial = Trial.of(twin, members, others, reference, known, seed=SEED)
     keys = available(trial, slow=True)
-    with threadpool_limits(1):
-        found = [timed(trial, key) for key in keys if key[0] in MANY_FITS]
-        found += [timed(trial, key) for key in keys if key[0] not in MANY_FITS]
-    return {**cost, "attacks": found}
+    return {**cost, "attacks": [timed(trial, key) for key in keys]}
 
 
 def timed(trial: Trial, key: Key) -> list[Any]:
@@ -130,40 +145,49 @@ def timed(trial: Trial, key: Key) -> list[Any]:
     return [*key[:2], auc(column[member], column[~member]), spent, ""]
 
 
-def work(title: str, genes: str, part: str) -> dict[str, Any]:
+def work(task: Task, cohort: Cohort) -> dict[str, Any]:
     """Do one task; a failure is an outcome too."""
-    model = next(model for model in MODELS if model.title == title)
-    cohort = cohort_on(genes)
     try:
-        if part == "thirds":
-            return thirds(model, cohort)
-        return shadow(model, cohort) if part == "shadow" else fold(model, cohort, int(part.split()[1]))
+        if task.part == "thirds":
+            return thirds(task.model, cohort)
+        if task.part == "shadow":
+            return shadow(task.model, cohort)
+        return fold(task.model, cohort, int(task.part.split()[1]))
     except Exception as error:  # noqa: BLE001 - one model that fails must not cost the others
         return {"failed": f"{type(error).__name__}: {shorten(error, 300)}"}
+
+
+def apart(task: Task, cohort: Cohort, file: Path) -> dict[str, Any]:
+    """Do one task in a fork of this process, so that its memory is its own and its end is not ours."""
+
+    def write() -> None:
+        partial = file.with_suffix(".part")
+        with threadpool_limits(1):
+            partial.write_text(json.dumps(work(task, cohort), indent=1))
+        partial.replace(file)
+
+    file.unlink(missing_ok=True)
+    child = get_context("fork").Process(target=write)
+    child.start()
+    child.join()
+    if not file.exists():
+        file.write_text(json.dumps({"failed": f"the process ended with {child.exitcode}"}))
+    outcome: dict[str, Any] = json.loads(file.read_text())
+    return outcome
 
 
 def run(tasks: Sequence[Task], cache: Path, again: str | None) -> None:
     """Do the tasks that are not in the cache, one after the other."""
     cache.mkdir(parents=True, exist_ok=True)
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    cohorts: dict[str, Cohort] = {}
     for number, task in enumerate(tasks, 1):
-        words = f"[{number}/{len(tasks)}] {task.model.title}, {task.genes}, {task.part}"
         if done(task, cache, again) is not None:
             continue
+        if task.genes not in cohorts:
+            cohorts[task.genes] = cohort_on(task.genes)
         started = time.perf_counter()
-        command = worker(__file__, task.model.title, task.genes, task.part)
-        ended = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **one_thread}, check=False
-        )
-        outcome = (
-            {"failed": f"the process ended with {ended.returncode}"}
-            if ended.returncode
-            else json.loads(ended.stdout.splitlines()[-1])
-        )
-        file = task.file(cache)
-        partial = file.with_suffix(".part")
-        partial.write_text(json.dumps(outcome, indent=1))
-        partial.replace(file)
+        outcome = apart(task, cohorts[task.genes], task.file(cache))
+        words = f"[{number}/{len(tasks)}] {task.model.title}, {task.genes}, {task.part}"
         said = outcome.get("failed") or f"fit {outcome['fit']:.1f} s of CPU time"
         print(f"{words}: {time.perf_counter() - started:.0f} s; {said}", file=sys.stderr, flush=True)
 
@@ -192,11 +216,7 @@ def main() -> None:
     parser.add_argument("--shadow", action="store_true", help="also the attacks that fit many models")
     parser.add_argument("--again", choices=("failed", "all"), help="measure anew what the cache holds")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder of the outcomes")
-    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(work(*options.worker)))
-        return
     chosen = [m for m in MODELS if options.only is None or m.title in options.only or m.name in options.only]
     absent = {model.title: why for model in MODELS if (why := hindrance(model))}
     for model in chosen:

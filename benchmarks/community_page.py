@@ -27,8 +27,8 @@ ABOUT = (
     "",
     "Read with care: MMD has a bandwidth that ignores the scale of the data and is near 0 for most twins; the F1",
     "of telling twins from real data is .56 for a coin; TPR and FPR rest on tests that are not adjusted. *Real",
-    "data in the twin's place* are the training data for the F1 ratio and the hold-out for the rest: a quarter of",
-    "the twin in size, so that tests find fewer genes in them.",
+    "data in the twin's place* are the hold-out: a quarter of the twin in size, so that tests find fewer genes in",
+    "it.",
     "",
     "*T0: attack* is the strongest of our attacks on the twin alone, by its mean over folds: the hold-out against",
     "as many members (another fold). In brackets the worst attack that the authors report. Nothing is corrected",
@@ -61,7 +61,7 @@ def fold_row(model: Model, outcomes: list[dict[str, Any]]) -> list[str]:
     """Return the model's row: measures, strongest T0 attack by its mean over folds, CPU time and memory."""
     cells = [model.title, str(len(outcomes))]
     for title, name in MEASURES.items():
-        values = [outcome["metrics"][name] for outcome in outcomes if name in outcome["metrics"]]
+        values = [outcome["metrics"][name] for outcome in outcomes if outcome["metrics"].get(name) is not None]
         cells.append(beside(mean_with_interval(values) if values else "–", model, title))
     by_attack: dict[str, list[float]] = {}
     for outcome in outcomes:
@@ -77,10 +77,9 @@ def fold_row(model: Model, outcomes: list[dict[str, Any]]) -> list[str]:
 def real_row(outcomes: list[dict[str, Any]]) -> list[str]:
     """Return the row of real data in the twin's place."""
     cells = []
-    for title, name in MEASURES.items():
+    for name in MEASURES.values():
         values = [outcome["real"][name] for outcome in outcomes if outcome["real"].get(name) is not None]
-        # Half a hold-out against the training data is told by its size: the F1 would say nothing.
-        cells.append(mean_with_interval(values) if values and title != "discr. F1" else "–")
+        cells.append(mean_with_interval(values) if values else "–")
     return ["real data in the twin's place", str(len(outcomes)), *cells, *["–"] * 5]
 
 
