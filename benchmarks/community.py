@@ -89,10 +89,8 @@ def measured(train: Cohort, twin: Cohort, holdout: Cohort) -> dict[str, dict[str
     of_twin, of_holdout = (Comparison(space, space.train, side, sides[1]) for side in sides)
     names = list(MEASURES.values())
     return {
-        "metrics": {name: value_of(name, twin_metrics) for name in MEASURES.values()},
-        "real": {
-            name: value_of(name, real_metrics) for name in MEASURES.values() if metrics.get(name).against == "train"
-        },
+        "metrics": {name: value_of(name, of_twin) for name in names},
+        "real": {name: value_of(name, of_holdout) for name in names if metrics.get(name).against == "train"},
     }
 
 
