@@ -1,6 +1,6 @@
 """The community benchmark's protocol, its measures and our attacks, for every generator there is.
 
-    python benchmarks/community.py [--only TITLE ...] [--folds N] [--quick] [--shadow] [--again failed|all]
+    python benchmarks/community.py [--only TITLE ...] [--folds N] [--genes all landmarks] [--quick] [--shadow] [--table]
 
 Öztürk et al. 2026 (bioRxiv 10.64898/2026.03.02.707794): twins of four fifths of a cohort of breast tumours, held
 against the fifth that is left, over five stratified folds. Here on the PAM50 cohort and with our attacks beside. Each
@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--genes", nargs="+", choices=GENE_SETS, default=list(GENE_SETS), help="gene sets")
     parser.add_argument("--quick", action="store_true", help="one fold, landmark genes")
     parser.add_argument("--shadow", action="store_true", help="also the attacks that fit many models")
+    parser.add_argument("--table", action="store_true", help="measure nothing, write the page from the cache")
     parser.add_argument("--again", choices=("failed", "all"), help="measure anew what the cache holds")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder of the outcomes")
     options = parser.parse_args()
@@ -222,7 +223,8 @@ def main() -> None:
             print(f"{model.title}: skipped, {absent[model.title]}", file=sys.stderr)
     here = [model for model in chosen if model.title not in absent]
     genes, folds = (["landmarks"], 1) if options.quick else (options.genes, options.folds)
-    run(planned(here, genes, folds, options.shadow), options.cache, options.again)
+    if not options.table:
+        run(planned(here, genes, folds, options.shadow), options.cache, options.again)
     publish("community", page(options.cache, absent))
 
 
