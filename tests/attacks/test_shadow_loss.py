@@ -1,8 +1,10 @@
 """Shadow models: who is calibrated by whom, and whom the combined losses find."""
 
+import sys
+
 import numpy as np
 import pytest
-from known import case, quarters
+from known import Case, case, quarters, together
 
 from twinseq.attacks import NotApplicableError, Samples, ThreatLevelError, View, get
 from twinseq.attacks._shadow import FOLDS, TRUST, deal, excess
@@ -85,6 +87,26 @@ def test_strangers_are_not(generator):
     found = case(generator, "T2", trained_on_others=True)
     low, high = found.interval(get("shadow_loss").score(found.view))
     assert low < 0.5 < high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trained_on_others", [False, True])
+def test_an_overfitted_network_is_found(trained_on_others, monkeypatch):
+    """One shadow world and two folds will do where a network replays what it saw."""
+    monkeypatch.setattr(sys.modules["twinseq.attacks.shadow_loss"], "WORLDS", 1)
+    monkeypatch.setattr("twinseq.attacks._shadow.FOLDS", 2)
+    small = {"latent": 8, "hidden": "16", "steps": 150, "batch": 20, "patience": None, "dropout": 0.0, "residual": 0}
+    network = KnownGenerator("cvae", params={**small, "learning_rate": 5e-3})
+    members, nonmembers, reference, others = quarters()
+    model = network.fit(others if trained_on_others else members, 3)
+    view = View("T2", model.draw(members.labels, 4), together(members, nonmembers), reference, network, None, 5)
+    found = Case(view, len(members))
+    scores = get("shadow_loss").score(view)
+    if trained_on_others:
+        low, high = found.interval(scores)
+        assert low < 0.5 < high
+    else:
+        assert found.auc(scores) > 0.75
 
 
 def test_it_is_the_same_each_time():
