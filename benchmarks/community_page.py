@@ -18,12 +18,12 @@ SHORT = {"all": "all genes", "landmarks": "landmark genes"}
 ABOUT = (
     "Written by `benchmarks/community.py`: the protocol of Öztürk et al. 2026 (bioRxiv",
     "10.64898/2026.03.02.707794) on 1,040 breast tumours with PAM50 subtypes, log2 CPM. A model learns from four",
-    "fifths (832) and is held against the rest (208), over five stratified folds; its measures are computed as",
-    "the benchmark computes them (`paper_*` in `twinseq list metrics`). Mean ± half the 95 % interval (Student's",
-    "t over folds, which share training data: somewhat too narrow); a row of one fold has none. **In brackets:",
-    "what the benchmark's authors publish. Theirs is another gene set (978 genes, 1,089 samples of TCGA-BRCA), so",
-    "brackets are for orientation, not for differences of a few hundredths.** Titles with *paper* have the",
-    "benchmark's settings, the others ours; δ is each generator's default.",
+    "fifths (832) and is held against the rest (208), over stratified folds, as many as stated; its measures are",
+    "computed as the benchmark computes them (`paper_*` in `twinseq list metrics`). Mean ± half the 95 % interval",
+    "(Student's t over folds, which share training data: somewhat too narrow); fewer than three folds have none.",
+    "**In brackets: what the benchmark's authors publish. Theirs is another gene set (978 genes, 1,089 samples of",
+    "TCGA-BRCA), so brackets are for orientation, not for differences of a few hundredths.** Titles with *paper*",
+    "have the benchmark's settings, the others ours; δ is each generator's default.",
     "",
     "Read with care: MMD has a bandwidth that ignores the scale of the data and is near 0 for most twins; the F1",
     "of telling twins from real data is .56 for a coin; TPR and FPR rest on tests that are not adjusted. *Real",
@@ -39,9 +39,9 @@ ABOUT = (
 
 
 def mean_with_interval(values: Sequence[float], digits: int = 3) -> str:
-    """Return the mean, and half the width of its 95 % interval by Student's t where there are several values."""
+    """Return the mean and, from three values on, half the width of its 95 % interval by Student's t."""
     shown = f"{np.mean(values):.{digits}f}"
-    if len(values) < 2:
+    if len(values) < 3:
         return shown
     half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return f"{shown} ± {half:.{digits}f}"
