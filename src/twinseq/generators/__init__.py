@@ -1,6 +1,22 @@
 """Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
 
-from . import bootstrap, copula, cvae, cvae_gmm, diffusion, independent, lowrank_mvn, mvn, nmf, smote
+from . import (
+    bootstrap,
+    copula,
+    ctgan,
+    cvae,
+    cvae_gmm,
+    diffusion,
+    dp_cvae,
+    dp_pgm,
+    independent,
+    lowrank_mvn,
+    mvn,
+    nmf,
+    pca_ctgan,
+    smote,
+    wgan_gp,
+)
 from ._base import Generator, GeneratorInfo, NotOfferedError, class_names
 from ._registry import create, get, info, load, names, register
 
@@ -12,9 +28,12 @@ __all__ = [
     "class_names",
     "copula",
     "create",
+    "ctgan",
     "cvae",
     "cvae_gmm",
     "diffusion",
+    "dp_cvae",
+    "dp_pgm",
     "get",
     "independent",
     "info",
@@ -23,6 +42,8 @@ __all__ = [
     "mvn",
     "names",
     "nmf",
+    "pca_ctgan",
     "register",
     "smote",
+    "wgan_gp",
 ]

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 SLOPE = 0.2
 """Of the critic's leaky rectifiers below zero."""
 FIRST_LOG_SPREAD = -1.0
+WIDTH = 4.0
+"""Standard deviations from the centre of a mode to the end of its places."""
 TEMPERATURE = 0.2
 """Of the softmax that stands in for a choice of mode."""
 
@@ -96,7 +98,7 @@ class ModeHead(nn.Module):
             weights = torch.softmax(logits / TEMPERATURE, 2)
         else:
             weights = nn.functional.one_hot(logits.argmax(2), self.shape[1]).to(raw.dtype)
-        return torch.cat([torch.tanh(places), weights.flatten(1)[:, self.slots]], 1)
+        return torch.cat([WIDTH * torch.tanh(places / WIDTH), weights.flatten(1)[:, self.slots]], 1)
 
     def values(self, columns: Tensor) -> Tensor:
         """Return the values that columns stand for, ``n × n_values``."""

@@ -84,7 +84,7 @@ class WassersteinGan(AdversarialGenerator):
             "residual": None,
             "critic_steps": 5,
             "penalty": 10.0,
-            "steps": 1_300,
+            "steps": 6_500,
             "batch": 64,
             "patience": None,
             "learning_rate": 1e-4,
