@@ -11,13 +11,15 @@ import math
 import numbers
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from ..errors import ConfigError
 from .ledger import GAUSSIAN, SAMPLED, Ledger, LedgerError, Query, epsilon_of
 
 LARGE_EPSILON = 50.0
 TOLERANCE = 1e-3
+LEAST_SAMPLED = 0.5
+"""Least noise of DP-SGD: with less, a step that a donor takes part in gives the donor away, whatever its rarity."""
 
 
 class PrivacyWarning(UserWarning):
@@ -81,20 +83,29 @@ class Budget:
 
         The rest of the budget is taken to be spent on plain Gaussian mechanisms.
         """
-        rest = [] if share >= 1 else [Query("the rest", GAUSSIAN, 1.0, self.multiplier(1.0 - share))]
+        return _sampled_multiplier(self, min(share, 1.0), rate, times)
 
-        def fits(noise: float) -> bool:
-            training = Query("training", SAMPLED, 1.0, noise, times, rate)
-            return epsilon_of([*rest, training], self.delta) <= self.epsilon
 
-        high = 1.0
-        while not fits(high):
-            high *= 2.0
-        low = high / 2.0 if high > 1.0 else 0.2
-        while high - low > TOLERANCE * high:
-            middle = math.sqrt(low * high)
-            low, high = (low, middle) if fits(middle) else (middle, high)
-        return high
+@cache
+def _sampled_multiplier(budget: Budget, share: float, rate: float, times: int) -> float:
+    """Return the least noise that fits, to `TOLERANCE`; each trial composes privacy losses, which takes a second."""
+    rest = [] if share >= 1 else [Query("the rest", GAUSSIAN, 1.0, budget.multiplier(1.0 - share))]
+
+    def fits(noise: float) -> bool:
+        training = Query("training", SAMPLED, 1.0, noise, times, rate)
+        return epsilon_of([*rest, training], budget.delta) <= budget.epsilon
+
+    # Of many steps with much noise, strengths add up as squares (Bu et al. 2020): the search starts there.
+    high = max(rate * math.sqrt(times) * budget.multiplier(share), LEAST_SAMPLED)
+    low, apart = high, 1.02
+    while not fits(high):
+        low, high, apart = high, high * apart, apart**2
+    while high > LEAST_SAMPLED and (low == high or fits(low)):
+        high, low, apart = low, max(low / apart, LEAST_SAMPLED), apart**2
+    while high - low > TOLERANCE * high:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
 
 
 def _is_number(value: object) -> bool:
@@ -125,10 +136,41 @@ class Spending:
         LedgerError
             Less is left.
         """
+        self._count(share)
+        return self.budget.multiplier(share)
+
+    def take_training(self, share: float, rate: float, times: int, clip: float, measured: str) -> float:
+        """Return the noise multiplier of DP-SGD that ``share`` of the budget buys, charge it and count it as spent.
+
+        Parameters
+        ----------
+        share
+            Part of the budget.
+        rate
+            Chance with which each donor takes part in a step.
+        times
+            Number of steps.
+        clip
+            Length to which each donor's gradient is cut.
+        measured
+            What for, in words.
+
+        Raises
+        ------
+        LedgerError
+            Less is left, or the rate or the number of steps is out of range.
+        """
+        self._count(share)
+        if not (0 < rate <= 1 and times >= 1):
+            raise LedgerError(f"No guarantee can be given for {times} steps at a rate of {rate}.")
+        multiplier = self.budget.sampled_multiplier(share, rate, times)
+        self.ledger.charge(Query(measured, SAMPLED, clip, multiplier * clip, times, rate))
+        return multiplier
+
+    def _count(self, share: float) -> None:
         if not 0 < share <= self.left * (1 + 1e-9):
             raise LedgerError(f"{share:.3g} of the budget is asked for, and {self.left:.3g} is left.")
         self.left = max(self.left - share, 0.0)
-        return self.budget.multiplier(share)
 
 
 def check_delta(budget: Budget, n_donors: int, source: str) -> None:
