@@ -1,7 +1,8 @@
 """Covariates under differential privacy: a noisy table of class × level for each of them.
 
 A quantity (age) is counted in `BINS` equal bins between bounds that the caller states; any other column by its levels,
-which are taken to be public. Missing values are one more level, in columns of a type that has them. Given the class, covariates are drawn independently.
+which are taken to be public. Missing values are one more level, in columns of a type that has them. Given the class,
+covariates are drawn independently.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class PrivateColumn:
 
 @dataclass(frozen=True)
 class PrivateCovariates:
-    """Noisy shares of the levels of each covariate in each class, ``n_classes × n_levels``, that of missing values last."""
+    """Noisy shares of the levels of each covariate in each class, ``n_classes × n_levels``, missing values last."""
 
     columns: tuple[PrivateColumn, ...]
     shares: tuple[Floats, ...]

@@ -1,0 +1,197 @@
+"""Public bases: where genes lie, how they spread and move together, learnt from a cohort that is open to all.
+
+A basis is a small file of open data. With one, a generator asks its private cohort for a few numbers a class instead of
+some for each gene. That the cohort behind it is public is the user's word; a report repeats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cohort import Cohort, shorten
+from .errors import CohortError, ConfigError
+from .transforms import log_cpm
+
+Floats = NDArray[np.float64]
+MOST_FACTORS = 60
+PER_FACTOR = 3
+"""Samples of the public cohort for each factor."""
+FOLDS = 5
+LEAST_SPREAD = 0.05
+WHAT = "twinseq basis"
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What is known of genes from a public cohort, on a log scale.
+
+    Parameters
+    ----------
+    genes
+        Gene names.
+    kind
+        ``"counts"`` (the scale is log2(CPM + 1)) or ``"continuous"`` (values as they are).
+    location, spread
+        Mean and standard deviation of each gene, ``n_genes``.
+    axes
+        Principal axes of the genes in units of their spread, ``k × n_genes``, orthonormal, the strongest first.
+    variances
+        Of the samples along the axes, ``k``.
+    explained
+        Share of the variance of unseen public samples that the first 1 … k axes explain (cross-validated), ``k``.
+    n_samples, source
+        Size and name of the public cohort.
+    """
+
+    genes: tuple[str, ...]
+    kind: str
+    location: Floats
+    spread: Floats
+    axes: Floats
+    variances: Floats
+    explained: Floats
+    n_samples: int
+    source: str
+
+    def aligned(self, cohort: Cohort, most: int | None = None) -> Basis:
+        """Return the basis for the genes of ``cohort``, in their order, with at most ``most`` axes.
+
+        Raises
+        ------
+        CohortError
+            The two are of different kinds, or genes of the cohort are not in the basis.
+        """
+        if self.kind != cohort.kind:
+            raise CohortError(
+                f"The basis {self.source} is one of {self.kind} profiles; {cohort.source} holds {cohort.kind} ones."
+            )
+        place = {gene: index for index, gene in enumerate(self.genes)}
+        lacking = [gene for gene in cohort.genes if gene not in place]
+        if len(lacking) == cohort.n_genes:
+            raise CohortError(
+                f"{cohort.source} and the basis {self.source} have no gene in common ('{shorten(cohort.genes[0])}', "
+                f"'{shorten(self.genes[0])}'). Use the same gene identifiers in both."
+            )
+        if lacking:
+            raise CohortError(
+                f"{cohort.source}: {len(lacking):,} of {cohort.n_genes:,} genes are not in the basis {self.source}, "
+                f"such as '{shorten(lacking[0])}'. Keep the common genes, or build the basis anew."
+            )
+        rows = np.array([place[gene] for gene in cohort.genes])
+        axes = self.axes[: most or len(self.axes), rows]
+        if len(rows) < len(self.genes):
+            # Some genes are gone: the axes are made orthonormal again, as those of the part that is left.
+            _, strengths, axes = np.linalg.svd(
+                axes * np.sqrt(self.variances[: len(axes)])[:, None], full_matrices=False
+            )
+            variances = strengths**2
+        else:
+            variances = self.variances[: len(axes)]
+        return Basis(
+            tuple(cohort.genes), self.kind, self.location[rows], self.spread[rows], axes, variances,
+            self.explained[: len(axes)], self.n_samples, self.source,
+        )  # fmt: skip
+
+    def residual(self) -> Floats:
+        """Return the variance of each gene that the axes leave, in units of its spread squared, ``n_genes``."""
+        left: Floats = np.maximum(1.0 - self.variances @ self.axes**2, LEAST_SPREAD)
+        return left
+
+    def save(self, path: str | Path) -> Path:
+        """Write the basis, whole or not at all."""
+        from .generators._modelfile import write_model
+
+        header = {"what": WHAT, "kind": self.kind, "n_samples": self.n_samples, "source": self.source}
+        arrays = {name: getattr(self, name) for name in ("location", "spread", "axes", "variances", "explained")}
+        return write_model(Path(path), header, {**arrays, "genes": np.array(self.genes, dtype=np.str_)})
+
+
+def build_basis(public: Cohort, factors: int | None = None) -> Basis:
+    """Reduce a public cohort to a basis.
+
+    Parameters
+    ----------
+    public
+        Samples that are open to everyone; none of them may be in the private cohort. Labels are not used.
+    factors
+        Number of axes; ``None``: a third of the number of samples, at most 60.
+
+    Raises
+    ------
+    CohortError
+        The cohort has fewer than ten samples.
+    ConfigError
+        The number of axes is below 1 or above what the cohort has samples for.
+    """
+    if public.n_samples < 10:
+        raise CohortError(f"{public.source}: {public.n_samples} samples are too few for a basis; 10 are the least.")
+    most = min(public.n_samples // PER_FACTOR, public.n_genes, MOST_FACTORS)
+    k = most if factors is None else factors
+    if not 1 <= k <= min(public.n_samples * (FOLDS - 1) // FOLDS - 1, public.n_genes):
+        raise ConfigError(f"A basis of {k} axes cannot be built from {public.n_samples} samples; {most} would do.")
+    x = log_cpm(public.dense()) if public.kind == "counts" else public.dense()
+    location, spread = x.mean(axis=0), np.maximum(x.std(axis=0, ddof=1), LEAST_SPREAD)
+    standard = (x - location) / spread
+    axes, variances = _principal(standard, k)
+    return Basis(
+        tuple(map(str, public.genes)), public.kind, location, spread, axes, variances, _explained(standard, k),
+        public.n_samples, public.source,
+    )  # fmt: skip
+
+
+def _principal(standard: Floats, k: int) -> tuple[Floats, Floats]:
+    """Return the leading ``k`` axes and the variance along them; no gene × gene matrix is formed."""
+    values, vectors = np.linalg.eigh(standard @ standard.T)
+    values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
+    axes = (vectors / np.sqrt(np.maximum(values, 1e-12))).T @ standard
+    return axes, values / (len(standard) - 1)
+
+
+def _explained(standard: Floats, k: int) -> Floats:
+    """Return the share of the variance of left-out samples that the first 1 … k axes of the others explain."""
+    fold = np.arange(len(standard)) % FOLDS
+    along, total = np.zeros(k), 0.0
+    for number in range(FOLDS):
+        axes, _ = _principal(standard[fold != number], k)
+        left_out = standard[fold == number]
+        along += ((left_out @ axes.T) ** 2).sum(axis=0)
+        total += float((left_out**2).sum())
+    shares: Floats = np.cumsum(along) / total
+    return shares
+
+
+def read_basis(path: str | Path) -> Basis:
+    """Read a basis; nothing in the file is executed.
+
+    Raises
+    ------
+    CohortError
+        The file is missing, damaged or not a basis.
+    """
+    from .generators._modelfile import DAMAGE, not_a_model, read_model
+
+    header, arrays = read_model(Path(path))
+    try:
+        if header["what"] != WHAT:
+            raise ValueError("another kind of file")
+        parts: dict[str, Any] = {
+            name: np.asarray(arrays[name], dtype=np.float64)
+            for name in ("location", "spread", "axes", "variances", "explained")
+        }
+        genes = tuple(map(str, arrays["genes"]))
+        k = len(parts["variances"])
+        shapes = {"location": (len(genes),), "spread": (len(genes),), "axes": (k, len(genes)), "explained": (k,)}
+        if any(parts[name].shape != shape for name, shape in shapes.items()) or not genes or not k:
+            raise ValueError("arrays of other shapes")
+        if not all(np.isfinite(part).all() for part in parts.values()) or (parts["spread"] <= 0).any():
+            raise ValueError("values that no basis has")
+        return Basis(
+            genes, str(header["kind"]), **parts, n_samples=int(header["n_samples"]), source=str(header["source"])
+        )
+    except DAMAGE as error:
+        raise not_a_model(Path(path), error) from error

@@ -1,0 +1,287 @@
+r"""`dp-copula`: the flagship's structure from noisy statistics.
+
+On a bounded log scale a sample of class c is
+
+.. math:: x = m + d_c + L^\top f + ψ^{1/2} e, \qquad f \sim N(0, I_k),\; e \sim N(0, I_G).
+
+Location m and spread come from noisy sums of clipped rows (`_private_moments`), deviations d of the classes from noisy
+class sums, shrunk gene by gene to what the noise allows (`_offsets`), loadings L and corrections of d from what is
+measured along a few axes (`_private_axes`). A *public basis* brings m, spread and axes along, so that only d and the
+covariance along the axes are asked of the data. Draws are balanced, as in `copula`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from ..basis import Basis, read_basis
+from ..cohort import Cohort
+from ..dp.budget import PrivacyWarning, Spending
+from ..dp.mechanisms import clipped, gaussian
+from ..errors import ConfigError
+from ._base import GeneratorInfo
+from ._likelihood import LADDER, factor_log_density, floored
+from ._margins import stratum_rows
+from ._offsets import Offsets
+from ._private import PrivateGenerator
+from ._private_axes import Along, leading_axes, measured_along, measured_on_scale, turned_axes
+from ._private_moments import noisy_offsets, noisy_scale
+from ._registry import register
+
+Floats = NDArray[np.float64]
+OWN = {
+    "first location": 0.015, "second location": 0.045, "spread": 0.02, "sums": 0.69, "kept": 0.01, "scores": 0.01,
+    "turn": 0.10, "covariance": 0.02, "means": 0.09,
+}  # fmt: skip
+"""Shares of the budget without a basis; tuned on one cohort (docs/privacy.md)."""
+BLIND = {
+    "first location": 0.04, "second location": 0.13, "spread": 0.05, "sums": 0.69, "kept": 0.02, "covariance": 0.02,
+    "means": 0.05,
+}  # fmt: skip
+"""The same where noise would drown the loadings of genes."""
+WITH_BASIS = {"shift": 0.05, "energy": 0.01, "first means": 0.20, "second means": 0.59, "covariance": 0.15}
+DROWNED = 0.45
+"""Noise of a loading, in units of a gene's spread, beyond which no axes are sought."""
+EVENING = 0.5
+"""Power of a gene's spread by which it is divided before rows are cut; between equal say and equal units."""
+REACH = 1.0
+"""Length to which rows are cut, in units of what is expected of them."""
+MOST_STRETCH = 1.1
+"""By how much offsets are at most stretched to have the size that the true ones have."""
+NOISE_LEFT = 0.25
+"""Share of the noise that is left in the offsets where nothing else is sought: the small classes are in there."""
+LEAST_RESIDUAL = 0.05
+MOST_SHARED = 0.9
+LEAST_DRAWS = 10
+MISFIT = 0.6
+
+
+@register
+class DpCopula(PrivateGenerator):
+    """Gaussian copula of few factors from noisy statistics, with or without a public basis.
+
+    Parameters
+    ----------
+    epsilon, delta
+        The guarantee, for each donor; both have to be stated.
+    factors
+        Axes of the covariance within classes; without a basis at most one fewer than classes. ``None``: with a basis,
+        as many as the budget can feed; weaker ones are taken over from the basis as they are.
+    basis
+        File of a public basis (`twinseq.build_basis`, ``twinseq basis build``).
+    balanced
+        Spread the draws of each class evenly over each gene's distribution.
+    bounds
+        Public bounds of continuous values, ``"low:high"``.
+    classes
+        Names of the classes, with commas between, where they are not public by the label's categories.
+    ranges
+        Public ranges of covariates that are quantities, ``"age=18:90"``.
+    """
+
+    info = GeneratorInfo(
+        name="dp-copula",
+        title="Gaussian copula from noisy statistics",
+        family="dp",
+        kinds=("counts", "continuous"),
+        guarantee="(epsilon, delta)-differential privacy of donors",
+        reference="twinseq; Gaussian mechanism: Dong, Roth & Su 2022, JRSS B 84:3",
+    )
+
+    def __init__(
+        self,
+        epsilon: float | None = None,
+        delta: float | None = None,
+        factors: int | None = None,
+        basis: str | None = None,
+        balanced: bool = True,
+        bounds: str = "0:20",
+        classes: str | None = None,
+        ranges: str | None = None,
+    ) -> None:
+        self.epsilon = epsilon
+        self.delta = delta
+        self.factors = factors
+        self.basis = basis
+        self.balanced = balanced
+        self.bounds = bounds
+        self.classes = classes
+        self.ranges = ranges
+        self._check_privacy()
+        if factors is not None and factors < 1:
+            raise ConfigError(f"dp-copula: factors must be at least 1, not {factors}.")
+
+    def fit(self, cohort: Cohort, seed: int = 0, jobs: int = 1) -> DpCopula:
+        """Learn from ``cohort``, spending the whole budget; see `PrivateGenerator.fit`.
+
+        Raises
+        ------
+        CohortError
+            As there; the basis cannot be read or lacks genes of the cohort.
+        """
+        self._basis: Basis | None = None if self.basis is None else read_basis(Path(self.basis)).aligned(cohort)
+        super().fit(cohort, seed, jobs)
+        return self
+
+    def _fit_profiles(
+        self, x: Floats, codes: NDArray[np.intp], weights: Floats, spending: Spending, rng: np.random.Generator
+    ) -> None:
+        counts = np.maximum(self.counts_, 2.0)
+        if self._basis is None:
+            self._fit_own(x, codes, weights, counts, spending)
+        else:
+            self._fit_with_basis(x, codes, weights, counts, spending, self._basis)
+
+    def _fit_own(self, x: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, spending: Spending) -> None:
+        total, ledger, n_genes = counts.sum(), spending.ledger, x.shape[1]
+        classes = len(counts)
+        axes_wanted = min(self.factors or 4, max(classes - 1, 1))
+        # Known before anything is asked but the counts: what noise would do to a loading.
+        turn_noise = 1.1 * math.sqrt(n_genes) * 1.1 * math.sqrt(axes_wanted) / total
+        sees = turn_noise * spending.budget.multiplier(OWN["turn"] * spending.left) < DROWNED
+        shares = OWN if sees else BLIND
+        take = _Taker(spending, shares)
+        first = (take("first location"), take("second location"), take("spread"))
+        middle = (self.scale_.lowest + self.scale_.highest) * 0.4
+        genes = noisy_scale(x, weights, total, middle, first, ledger)
+        even = genes.spread**-EVENING
+        even /= math.sqrt(float((even**2).mean()))
+        expected = math.sqrt(float((even**2 * (genes.spread**2 + genes.error**2)).sum()))
+        rows = (x - genes.location) * even
+        reach = REACH * expected
+        left = 0.0 if sees else NOISE_LEFT
+        offsets = noisy_offsets(rows, codes, weights, counts, reach, (take("sums"), take("kept")), ledger, left)
+        rows -= offsets.mean[codes]
+        axes = leading_axes(offsets.mean, counts, axes_wanted)
+        if sees:
+            noise = (take("scores"), take("turn"))
+            axes = turned_axes(rows, axes, weights, total, reach, noise, ledger)
+        noise = (take("covariance"), take("means"))
+        along = measured_along(rows, axes, codes, weights, counts, offsets, reach, noise, ledger)
+        apart = offsets.mean - counts @ offsets.mean / total
+        between = counts @ (apart / even) ** 2 / total
+        within = np.maximum(genes.spread**2 - between, 0.3 * genes.spread**2)
+        self._settle(genes.location, _combined(offsets, axes, along), along.loadings * float(sees), even, within)
+
+    def _fit_with_basis(
+        self, x: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, spending: Spending, basis: Basis
+    ) -> None:
+        total, ledger, n_genes = counts.sum(), spending.ledger, x.shape[1]
+        ledger.assume(f"the basis, built from {basis.n_samples:,} samples of {basis.source}")
+        most = self.factors or _axes_fed(spending, counts, len(basis.axes))
+        axes, strength = basis.axes[:most], np.sqrt(basis.variances[:most])
+        take = _Taker(spending, WITH_BASIS)
+        reach = REACH * math.sqrt(n_genes)
+        rows = (x - basis.location) / basis.spread
+        multiplier = take("shift")
+        sums = gaussian(weights @ clipped(rows, reach), reach, multiplier, ledger, "means of genes against the basis")
+        noise = reach * multiplier / total
+        step = sums / total
+        real = max(float((step**2).mean()) - noise**2, 0.0)
+        shift = real / (real + noise**2) * step
+        rows -= shift
+        along = rows @ axes.T
+        outside = np.minimum((rows**2).sum(axis=1) - (along**2).sum(axis=1), reach**2) / reach**2
+        energy = gaussian(np.array([weights @ outside]), 1.0, take("energy"), ledger, "variance outside the basis")
+        asked = (take("first means"), take("second means"), take("covariance"))
+        means, within = measured_on_scale(along / strength, codes, weights, counts, asked, ledger)
+        values, vectors = np.linalg.eigh(within)
+        measured = np.sqrt(np.maximum(values, 0.0))[:, None] * ((vectors.T * strength) @ axes)
+        left = np.maximum(1.0 - basis.variances[:most] @ axes**2, LEAST_RESIDUAL)
+        ratio = float(np.clip(energy[0] / total * reach**2 / left.sum(), 0.25, 4.0))
+        self._note_fit(basis, most, measured, left, ratio)
+        # Weaker axes are taken over as they are: what they say is public.
+        weaker = np.sqrt(ratio * basis.variances[most:])[:, None] * basis.axes[most:]
+        loadings = np.vstack([measured, weaker])
+        variance = (left * ratio + (measured**2).sum(axis=0)) * basis.spread**2
+        location = basis.location + shift * basis.spread
+        self._settle(location, (means * strength) @ axes, loadings, 1.0 / basis.spread, variance)
+
+    def _note_fit(self, basis: Basis, most: int, loadings: Floats, left: Floats, ratio: float) -> None:
+        """Say whether the basis explains the cohort about as well as unseen samples of its own."""
+        inside = float((loadings**2).sum())
+        share = inside / (inside + ratio * float(left.sum()))
+        own = float(basis.explained[most - 1])
+        self.basis_fit_ = np.array([share, own])
+        if share < MISFIT * own:
+            warnings.warn(
+                f"dp-copula: the basis explains {share:.0%} of the variance within classes of this cohort, and "
+                f"{own:.0%} of that of its own unseen samples. Take one of the same tissue and technology.",
+                PrivacyWarning,
+                stacklevel=2,
+            )
+
+    def _settle(self, location: Floats, offsets: Floats, loadings: Floats, even: Floats, within: Floats) -> None:
+        """Keep what draws need, on the bounded scale; ``offsets`` and ``loadings`` are in evened units."""
+        self.means_ = location + offsets / even
+        loadings = loadings / even
+        shared = (loadings**2).sum(axis=0)
+        self.loadings_ = loadings * np.sqrt(np.minimum(1.0, MOST_SHARED * within / np.maximum(shared, 1e-12)))
+        self.noise_ = np.maximum(within - (self.loadings_**2).sum(axis=0), LEAST_RESIDUAL * within)
+
+    def _draw(self, codes: NDArray[np.intp], rng: np.random.Generator) -> Floats:
+        drawn = self.means_[codes]
+        spread = np.sqrt((self.loadings_**2).sum(axis=0) + self.noise_)
+        for _, rows in stratum_rows(codes):
+            n = max(len(rows), LEAST_DRAWS) if self.balanced else len(rows)
+            factors = rng.standard_normal((n, len(self.loadings_)))
+            within = factors @ self.loadings_ + np.sqrt(self.noise_) * rng.standard_normal((n, len(self.noise_)))
+            if self.balanced:
+                within = ndtri((rankdata(within, axis=0) - 0.5) / n) * spread
+            drawn[rows] += within[: len(rows)]
+        return drawn
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
+        apart = self.scale_.apply(cohort) - self.means_[codes]
+        return -factor_log_density(apart, self.loadings_, floored(self.noise_), LADDER) / cohort.n_genes
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
+        apart = self.scale_.apply(cohort) - self.means_[codes]
+        return factor_log_density(apart, self.loadings_, floored(self.noise_))[:, 0]
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {**super()._state(), "means": self.means_, "loadings": self.loadings_, "noise": self.noise_}
+
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        super()._restore(state)
+        self.means_, self.loadings_, self.noise_ = state["means"], state["loadings"], state["noise"]
+
+
+class _Taker:
+    """Hands out what named shares buy of all that is left."""
+
+    def __init__(self, spending: Spending, shares: Mapping[str, float]) -> None:
+        self.spending, self.whole, self.shares = spending, spending.left, shares
+
+    def __call__(self, name: str) -> float:
+        return self.spending.take(self.shares[name] / sum(self.shares.values()) * self.whole)
+
+
+def _combined(offsets: Offsets, axes: Floats, along: Along) -> Floats:
+    """Return class means: as measured along the axes; elsewhere the offsets, of about the size the true ones have.
+
+    Shrinkage leaves expected offsets smaller than true ones.
+    """
+    inside = offsets.mean @ axes.T @ axes
+    size = np.maximum((offsets.mean**2).mean(axis=1), 1e-12)
+    stretch = np.clip(np.sqrt(offsets.size / size), 1.0, MOST_STRETCH)
+    combined: Floats = inside + along.means + (offsets.mean - inside) * stretch[:, None]
+    return combined
+
+
+def _axes_fed(spending: Spending, counts: Floats, most: int) -> int:
+    """Return how many axes the budget can feed: noise of a class mean along an axis grows with their number.
+
+    The rule is a fit to what did best at ε = 1, 4 and 10 (docs/privacy.md).
+    """
+    noise = spending.budget.multiplier(0.4) / (counts.sum() / len(counts))
+    return int(np.clip(round(1.25 / math.sqrt(noise)), 3, most)) if most > 3 else most
