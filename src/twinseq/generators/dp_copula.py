@@ -33,7 +33,7 @@ from ._likelihood import LADDER, factor_log_density, floored
 from ._margins import stratum_rows
 from ._offsets import Offsets
 from ._private import PrivateGenerator
-from ._private_axes import Along, leading_axes, measured_along, measured_on_scale, turned_axes
+from ._private_axes import leading_axes, measured_along, measured_on_scale, turned_axes
 from ._private_moments import noisy_offsets, noisy_scale
 from ._registry import register
 
@@ -43,10 +43,7 @@ OWN = {
     "turn": 0.10, "covariance": 0.02, "means": 0.09,
 }  # fmt: skip
 """Shares of the budget without a basis; tuned on one cohort (docs/privacy.md)."""
-BLIND = {
-    "first location": 0.04, "second location": 0.13, "spread": 0.05, "sums": 0.69, "kept": 0.02, "covariance": 0.02,
-    "means": 0.05,
-}  # fmt: skip
+BLIND = {"first location": 0.04, "second location": 0.14, "spread": 0.05, "sums": 0.75, "kept": 0.02}
 """The same where noise would drown the loadings of genes."""
 WITH_BASIS = {"shift": 0.05, "energy": 0.01, "first means": 0.20, "second means": 0.59, "covariance": 0.15}
 DROWNED = 0.45
@@ -161,16 +158,20 @@ class DpCopula(PrivateGenerator):
         left = 0.0 if sees else NOISE_LEFT
         offsets = noisy_offsets(rows, codes, weights, counts, reach, (take("sums"), take("kept")), ledger, left)
         rows -= offsets.mean[codes]
-        axes = leading_axes(offsets.mean, counts, axes_wanted)
-        if sees:
-            noise = (take("scores"), take("turn"))
-            axes = turned_axes(rows, axes, weights, total, reach, noise, ledger)
-        noise = (take("covariance"), take("means"))
-        along = measured_along(rows, axes, codes, weights, counts, offsets, reach, noise, ledger)
         apart = offsets.mean - counts @ offsets.mean / total
         between = counts @ (apart / even) ** 2 / total
         within = np.maximum(genes.spread**2 - between, 0.3 * genes.spread**2)
-        self._settle(genes.location, _combined(offsets, axes, along), along.loadings * float(sees), even, within)
+        if not sees:
+            means = offsets.mean * _stretch(offsets)
+            self._settle(genes.location, means, np.zeros((1, n_genes)), even, within)
+            return
+        axes = leading_axes(offsets.mean, counts, axes_wanted)
+        axes = turned_axes(rows, axes, weights, total, reach, (take("scores"), take("turn")), ledger)
+        both = (take("covariance"), take("means"))
+        along = measured_along(rows, axes, codes, weights, counts, offsets, reach, both, ledger)
+        inside = offsets.mean @ axes.T @ axes
+        means = inside + along.means + (offsets.mean - inside) * _stretch(offsets)
+        self._settle(genes.location, means, along.loadings, even, within)
 
     def _fit_with_basis(
         self, x: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, spending: Spending, basis: Basis
@@ -266,16 +267,11 @@ class _Taker:
         return self.spending.take(self.shares[name] / sum(self.shares.values()) * self.whole)
 
 
-def _combined(offsets: Offsets, axes: Floats, along: Along) -> Floats:
-    """Return class means: as measured along the axes; elsewhere the offsets, of about the size the true ones have.
-
-    Shrinkage leaves expected offsets smaller than true ones.
-    """
-    inside = offsets.mean @ axes.T @ axes
-    size = np.maximum((offsets.mean**2).mean(axis=1), 1e-12)
-    stretch = np.clip(np.sqrt(offsets.size / size), 1.0, MOST_STRETCH)
-    combined: Floats = inside + along.means + (offsets.mean - inside) * stretch[:, None]
-    return combined
+def _stretch(offsets: Offsets) -> Floats:
+    """Return factors, ``n_classes × 1``, that give shrunk offsets about the size of the true ones."""
+    size = np.maximum((offsets.mean**2).mean(axis=1, keepdims=True), 1e-12)
+    factors: Floats = np.clip(np.sqrt(offsets.size[:, None] / size), 1.0, MOST_STRETCH)
+    return factors
 
 
 def _axes_fed(spending: Spending, counts: Floats, most: int) -> int:
