@@ -16,7 +16,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "cvae": {"latent": 4, "hidden": "16", "steps": 40},
     "cvae-gmm": {"latent": 4, "hidden": "16", "steps": 40},
     "dp-cvae": {"epsilon": 50.0, "delta": 1e-3, "latent": 3, "hidden": 4, "steps": 12, "rate": 1.0},
-    "dp-pgm": {"epsilon": 50.0, "delta": 1e-3},
     "diffusion": {"width": 16, "factors": 4, "steps": 40, "sampling_steps": 8},
     "wgan-gp": {"latent": 4, "hidden": "16", "critic": "16", "steps": 40},
     "ctgan": {"latent": 4, "hidden": "16", "critic": "16", "modes": 1, "steps": 40},
@@ -25,8 +24,30 @@ SMALL: dict[str, dict[str, Any]] = {
 """Settings with which generators that take their time are fast; others have none."""
 
 
+PRIVATE: dict[str, Any] = {"epsilon": 50.0, "delta": 1e-3}
+"""What private generators must be told; a budget at which little of these small cohorts is lost in noise."""
+
+
 def takes(name: str, cohort: Cohort) -> bool:
     return cohort.kind in generators.info(name).kinds
+
+
+def is_private(name: str) -> bool:
+    return generators.info(name).family == "dp"
+
+
+def settings_of(name: str, cohort: Cohort | None = None) -> dict[str, Any]:
+    """Return settings with which a generator is fast, and a private one takes ``cohort``."""
+    if not is_private(name):
+        return dict(SMALL.get(name, {}))
+    numbers = [] if cohort is None else cohort.obs[list(cohort.covariates)].select_dtypes("number").columns
+    ranges = {"ranges": ",".join(f"{column}=0:1000" for column in numbers)} if len(numbers) else {}
+    return PRIVATE | SMALL.get(name, {}) | ranges
+
+
+def made(name: str, cohort: Cohort | None = None, **params: Any) -> generators.Generator:
+    """Return an unfitted generator with `settings_of` it."""
+    return generators.create(name, **settings_of(name, cohort) | params)
 
 
 def dressed(cohort: Cohort) -> Cohort:

@@ -14,9 +14,9 @@ from twinseq.cohort import Cohort
 from twinseq.datasets import simulate_cells
 from twinseq.errors import CohortError, ConfigError, NotFittedError
 
-from .planted import SMALL, cohort_of, dressed, same_draws, takes
+from .planted import SMALL, cohort_of, dressed, is_private, same_draws, takes
 
-NAMES = [name for name in generators.names() if generators.info(name).family != "dp"]
+NAMES = [name for name in generators.names() if not is_private(name)]
 """Private generators promise less: `test_private_contract`."""
 UNDECLARED = ("note", "site", "visits", "weight", "consent", "donor")
 

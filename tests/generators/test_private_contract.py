@@ -9,23 +9,16 @@ from twinseq.cohort import Cohort
 from twinseq.dp import PrivacyWarning
 from twinseq.errors import CohortError, ConfigError, NotFittedError
 
-from .planted import SMALL, cohort_of, dressed, same_draws, takes
+from .planted import cohort_of, dressed, is_private, made, same_draws, settings_of, takes
 
-NAMES = [name for name in generators.names() if generators.info(name).family == "dp"]
-RANGES = "age=0:120,crp=0:1000"
+NAMES = [name for name in generators.names() if is_private(name)]
 UNDECLARED = ("note", "site", "visits", "weight", "consent", "donor")
-
-
-def settings_of(name: str) -> dict[str, object]:
-    return {"epsilon": 50.0, "delta": 1e-3} | SMALL.get(name, {})
 
 
 def fitted(name: str, cohort: Cohort, **params: object) -> generators.Generator:
     if not takes(name, cohort):
         pytest.skip(f"{name} takes no {cohort.kind} profiles")
-    ranges = ",".join(part for part in RANGES.split(",") if part.partition("=")[0] in cohort.covariates)
-    settings = settings_of(name) | {"ranges": ranges or None} | params
-    return generators.create(name, **settings).fit(cohort, seed=3)
+    return made(name, cohort, **params).fit(cohort, seed=3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,15 +107,20 @@ def test_a_class_lost_in_the_noise_is_said(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refusals(name, bulk):
-    settings = settings_of(name)
     with pytest.raises(NotFittedError, match="Call fit"):
-        generators.create(name, **settings).sample()
-    with pytest.raises(ConfigError, match="State epsilon"):
-        generators.create(name)
+        made(name).sample()
+    with pytest.raises(NotFittedError, match="Call fit"):
+        made(name).save("never.npz")
+    settings = settings_of(name)
+    for lacking in ("epsilon", "delta"):
+        with pytest.raises(ConfigError, match=f"State {lacking}: a guarantee has both"):
+            generators.create(name, **{key: value for key, value in settings.items() if key != lacking})
+    with pytest.raises(ConfigError, match="seed"):
+        made(name, bulk).fit(bulk, seed=-1)
     with pytest.raises(ConfigError, match="'age' is a quantity"):
-        generators.create(name, **settings).fit(bulk)
-    with pytest.raises(ConfigError, match=r"delta = 0\.5 is above"):
-        generators.create(name, **settings | {"delta": 0.5, "ranges": RANGES}).fit(bulk)
+        made(name).fit(bulk)
+    with pytest.raises(ConfigError, match=r"delta = 0\.5 is above 1/56"):
+        made(name, bulk, delta=0.5).fit(bulk)
     paired = cohort_of({"group": ["a", "b"] * 20}, label="group", paired=True)
-    with pytest.raises(CohortError, match="donor"):
-        generators.create(name, **settings).fit(paired)
+    with pytest.raises(CohortError, match="no donor column is stated"):
+        made(name).fit(paired)

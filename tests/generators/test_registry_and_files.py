@@ -13,7 +13,7 @@ import pytest
 from twinseq import generators
 from twinseq.errors import CohortError, ConfigError
 
-from .planted import cohort_of, same_draws, takes
+from .planted import cohort_of, made, same_draws, takes
 
 NAMES = generators.names()
 
@@ -91,7 +91,7 @@ COLUMNS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_model_draws_the_same(name, tmp_path):
     cohort = cohort_of(COLUMNS, label="group", covariates=tuple(COLUMNS)[1:])
-    model = generators.create(name, **({"factors": np.int64(3)} if name == "copula" else {})).fit(cohort, seed=1)
+    model = made(name, cohort, **({"factors": np.int64(3)} if name == "copula" else {})).fit(cohort, seed=1)
     path = model.save(tmp_path / "model.npz")
     loaded = generators.load(path)
     assert loaded.params() == model.params()
@@ -106,7 +106,7 @@ def test_a_saved_model_draws_the_same(name, tmp_path):
 def test_models_of_continuous_and_sparse_profiles(shaped, tmp_path):
     for name in NAMES:
         if takes(name, shaped):
-            model = generators.create(name).fit(shaped)
+            model = made(name, shaped).fit(shaped)
             loaded = generators.load(model.save(tmp_path / f"{name}.npz"))
             assert same_draws(model.sample(seed=2), loaded.sample(seed=2)), name
 
