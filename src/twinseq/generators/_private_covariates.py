@@ -119,7 +119,7 @@ class PrivateCovariates:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the model as plain arrays."""
-        text = json.dumps([vars(column) for column in self.columns], default=lambda value: value.item())
+        text = json.dumps([vars(column) for column in self.columns], default=_plain)
         header = np.frombuffer(text.encode(), dtype=np.uint8)
         return {"covariates.columns": header} | {
             f"covariates.shares.{place}": table for place, table in enumerate(self.shares)
@@ -137,6 +137,11 @@ class PrivateCovariates:
             for one in stored
         )  # fmt: skip
         return cls(columns, tuple(state[f"covariates.shares.{place}"] for place in range(len(columns))))
+
+
+def _plain(level: Any) -> Any:
+    """Return a level as JSON can hold it; a date becomes text, which the column's type makes a date again."""
+    return level.item() if isinstance(level, np.generic) else str(level)
 
 
 def parse_ranges(ranges: str | None, covariates: tuple[str, ...]) -> dict[str, tuple[float, float]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+import warnings
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+from ..dp.budget import PrivacyWarning
 from ..errors import ConfigError, suggest
 from ._base import Generator, GeneratorInfo
 from ._modelfile import DAMAGE, not_a_model, read_model
@@ -50,6 +52,12 @@ def get(name: str) -> type[Generator]:
 def info(name: str) -> GeneratorInfo:
     """Return what is known of a generator."""
     return get(name).info
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """Return the hyper-parameters of a generator as they are where none is stated."""
+    known = inspect.signature(get(name)).parameters
+    return {key: parameter.default for key, parameter in known.items()}
 
 
 def create(name: str, preset: str | None = None, **params: Any) -> Generator:
@@ -117,6 +125,8 @@ def load(path: str | Path) -> Generator:
     header, arrays = read_model(Path(path))
     try:
         name, params = str(header["generator"]), dict(header["params"])
-        return create(name, **params).restore(header, arrays)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PrivacyWarning)  # said when the generator was made
+            return create(name, **params).restore(header, arrays)
     except DAMAGE as error:
         raise not_a_model(Path(path), error) from error
