@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from . import generators
 from . import metrics as registry
 from .cohort import Cohort, shorten
+from .dp.claims import Claim
 from .errors import ConfigError, TwinseqError
 from .geneids import Matched, match
 from .generators import Generator
@@ -52,6 +53,7 @@ def audit(
     jackknife: int = 20,
     attacks: bool | None = None,
     generator: Generator | None = None,
+    claim: Claim | None = None,
     slow: bool = False,
     seed: int = 0,
     jobs: int = 1,
@@ -90,6 +92,9 @@ def audit(
         Whether to attack the twin; by default where all metrics are run.
     generator
         What the twin was made with, for attackers who know it (T2) and, where it is fitted, hold it (T3).
+    claim
+        What is promised of the twin (differential privacy); the report repeats it, and says whether an attack
+        refutes it.
     slow
         Whether attacks that fit many models take part.
     seed
@@ -135,6 +140,8 @@ def audit(
         report = _measure(ordered, chosen, survival, matched, jackknife, seed, jobs, steps, with_tables=metrics is None)
         if attacked:
             report = _attacked(report, ordered, generator, slow, seed, jobs, steps)
+    if claim is not None:
+        report = dataclasses.replace(report, ledger=(claim.to_dict(),))
     steps.finish()
     report.provenance["seconds"].update({part: round(spent, 2) for part, spent in steps.seconds.items()})
     return report

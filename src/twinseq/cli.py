@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import __version__, terminal
+from . import __version__, basis_command, listings, terminal
 from .errors import ConfigError, TwinseqError, shorten
 from .options import (
+    BASIS,
     CELL_TYPE,
     COVARIATE,
+    DELTA,
     DONOR,
+    EPSILON,
     EVENT,
     GENE_IDS,
     GENE_SETS,
@@ -30,27 +33,32 @@ from .options import (
     JSON,
     KIND,
     LABEL,
+    LEDGER,
     OBS,
     PAIRED,
     PRESET,
+    PUBLIC,
     QUIET,
     REAL,
     SEED,
     SETTINGS,
     TIME,
-    KindOption,
     Listed,
+    inputs,
     join_fractions,
     known_to_attackers,
+    made_private,
+    on_basis,
     parse_fractions,
     parse_settings,
     parse_survival,
     preset_of,
+    read_cohort,
+    threads,
 )
 from .terminal import progress, say, warn
 
 if TYPE_CHECKING:
-    from .cohort import Cohort, Kind
     from .results import AuditReport
 
 app = typer.Typer(
@@ -63,7 +71,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
+app.add_typer(basis_command.app, name="basis")
 
 PARTS = ("train", "holdout", "reference")
 INTERRUPTED = 130
@@ -71,7 +79,9 @@ INTERRUPTED = 130
 # Click keeps the lines of a paragraph that starts with a backspace as they are.
 GENERATE_EXAMPLES = """\b
 twinseq generate cohort.h5ad --label condition -o twin.h5ad
-twinseq generate counts.csv --obs samples.csv --label condition -o twin.csv"""
+twinseq generate counts.csv --obs samples.csv --label condition -o twin.csv
+
+twinseq generate cohort.h5ad --label condition --preset dp --epsilon 4 --delta 1e-5 -o twin.h5ad"""
 SPLIT_EXAMPLES = """\b
 twinseq split cohort.h5ad --label condition --fractions 0.6 0.2 0.2 -o parts"""
 AUDIT_EXAMPLES = """\b
@@ -114,6 +124,11 @@ def generate(
     ] = "copula",
     preset: PRESET = None,
     settings: SETTINGS = None,
+    epsilon: EPSILON = None,
+    delta: DELTA = None,
+    basis: BASIS = None,
+    public: PUBLIC = None,
+    ledger: LEDGER = None,
     n: Annotated[
         int | None, typer.Option("--n", metavar="N", help="Samples to draw. [as many as in REAL]", min=1)
     ] = None,
@@ -125,23 +140,44 @@ def generate(
     """Make a twin of a cohort.
 
     The twin has the genes, the columns and the design of REAL. Columns without a role are left empty. An .h5ad file
-    keeps the roles of its columns; for tables, state them each time.
+    keeps the roles of its columns; for tables, state them each time. With --preset dp, --epsilon and --delta the twin
+    is differentially private, donor by donor, and the claim is written beside it.
     """
     from . import generators
-    from .files import check_apart
+    from .dp.claims import add_release, beside, read_releases, total_epsilon, write_claim
+    from .files import check_apart, check_writable
     from .io import check_target, write
+    from .private import basis_beside, basis_built, claim_of, warnings_kept
 
     check_apart(check_target(output), inputs(real, obs))
+    if basis is not None and public is not None:
+        raise ConfigError("Give either --basis or --public, not both.")
+    generator, preset, chosen = made_private(generator, preset, parse_settings(settings or []), epsilon, delta)
+    generator, chosen = on_basis(generator, chosen, basis if public is None else basis_beside(output))
+    if ledger is not None:
+        if generators.info(generator).family != "dp":
+            raise ConfigError(f"--ledger: generator '{generator}' gives no guarantee to be written down.")
+        check_writable(ledger)
+        read_releases(ledger)
     preset = preset_of(generator, preset)
-    model = generators.create(generator, preset=preset, **parse_settings(settings or []))
     started = time.perf_counter()
-    with progress(quiet) as step:
+    with warnings_kept() as warned, progress(quiet) as step:
+        model = generators.create(generator, preset=preset, **chosen)
         step(0, 3, "reading")
         cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
-        step(1, 3, "learning and drawing")
-        twin = model.fit(cohort, seed=seed, jobs=threads(jobs)).sample(n, seed=seed + 1, jobs=threads(jobs))
-        step(2, 3, "writing")
-        written = write(twin, output)
+        with basis_built(public, cohort, basis_beside(output)):
+            step(1, 3, "learning and drawing")
+            model.fit(cohort, seed=seed, jobs=threads(jobs))
+            claim = claim_of(model)
+            # What has been asked has been asked, whether or not a twin comes to be written.
+            releases = [] if claim is None or ledger is None else add_release(claim, ledger)
+            twin = model.sample(n, seed=seed + 1, jobs=threads(jobs))
+            step(2, 3, "writing")
+            written = write(twin, output)
+            if claim is not None:
+                write_claim(claim, beside(output))
+    for text in warned:
+        warn(text)
     empty = [str(name) for name, column in twin.obs.items() if column.isna().all()]
     result = {
         "twin": [str(path) for path in written],
@@ -154,6 +190,10 @@ def generate(
         "seconds": round(time.perf_counter() - started, 2),
         "empty_columns": empty,
     }
+    if claim is not None:
+        result |= {"claim": str(beside(output)), "epsilon": claim.epsilon, "delta": claim.delta}
+    if claim is not None and releases:
+        result |= {"releases": len(releases), "released_epsilon": total_epsilon(releases, claim.delta)}
     if as_json:
         terminal.print_json(result)
     elif not quiet:
@@ -163,7 +203,14 @@ def generate(
             say(f"  {path}")
         if empty:
             say(f"Left empty, since they were given no role: {terminal.listed(empty)}")
-        if not model.info.unsafe:
+        if claim is not None:
+            say(f"Guarantee: ({claim.epsilon:g}, {claim.delta:g})-differential privacy of donors, in {beside(output)}")
+            if releases:
+                number = "1 release" if len(releases) == 1 else f"{len(releases)} releases"
+                spent = result["released_epsilon"]
+                say(f"  {number} of this cohort together: epsilon = {spent:.3g} at delta = {claim.delta:g}")
+            say("Not audited yet: `twinseq audit` measures what it keeps.")
+        elif not model.info.unsafe:
             say("Not audited yet: `twinseq audit` measures what it keeps. No privacy is guaranteed.")
     if model.info.unsafe and not quiet:
         warn("This generator gives real samples away by construction. Never share what it makes.")
@@ -272,11 +319,13 @@ def audit(
     """Measure what a twin keeps and gives away; write a report.
 
     REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, nobody can tell
-    whether the twin gives its donors away; see `twinseq split`. Without TWIN, the generator is audited: fitted to parts
+    whether the twin gives its donors away; see `twinseq split`. A claim of differential privacy that stands beside TWIN
+    is repeated in the report, and tested. Without TWIN, the generator is audited: fitted to parts
     of REAL, several times, and attacked.
     """
     from .audit import audit as run_audit
     from .audit import audit_procedure
+    from .dp.claims import beside, read_claim
     from .files import check_apart, check_folder
     from .io import read
 
@@ -316,6 +365,7 @@ def audit(
             train,
             drawn,
             **unseen,
+            claim=read_claim(beside(twin)) if beside(twin).exists() else None,
             survival=survival,
             gene_sets=gene_sets or (),
             gene_ids=gene_ids,
@@ -379,89 +429,12 @@ def list_(
 ) -> None:
     """List generators, metrics, attacks or datasets."""
     rows, show = {
-        Listed.generators: (_generators, terminal.print_generators),
-        Listed.metrics: (_metrics, terminal.print_metrics),
-        Listed.attacks: (_attacks, terminal.print_attacks),
-        Listed.datasets: (_datasets, terminal.print_datasets),
+        Listed.generators: (listings.generator_rows, terminal.print_generators),
+        Listed.metrics: (listings.metric_rows, terminal.print_metrics),
+        Listed.attacks: (listings.attack_rows, terminal.print_attacks),
+        Listed.datasets: (listings.dataset_rows, terminal.print_datasets),
     }[what]
     (terminal.print_json if as_json else show)(rows())
-
-
-def _generators() -> list[dict[str, Any]]:
-    from . import generators
-    from .generators._extras import missing
-
-    return [
-        {
-            "name": info.name,
-            "title": info.title,
-            "family": info.family,
-            "kinds": list(info.kinds),
-            "guarantee": info.guarantee,
-            "extra": info.extra,
-            "missing": missing(info.extra),
-            "presets": list(generators.get(info.name).presets),
-            "settings": generators.create(info.name).params(),
-            "reference": info.reference,
-        }
-        for info in map(generators.info, generators.names())
-    ]
-
-
-def _metrics() -> list[dict[str, Any]]:
-    from . import metrics
-
-    return [
-        {
-            "name": metric.name,
-            "group": metric.group,
-            "better": metric.direction,
-            "ideal": metric.ideal,
-            "question": metric.question,
-        }
-        for metric in map(metrics.get, metrics.names())
-    ]
-
-
-def _attacks() -> list[dict[str, Any]]:
-    from . import attacks
-
-    return [
-        {
-            "name": attack.name,
-            "levels": list(attack.levels),
-            "threat": attack.threat,
-            "settings": [setting for setting in attack.settings if setting],
-            "slow": attack.slow,
-            "reference": attack.reference,
-        }
-        for attack in map(attacks.get, attacks.names())
-    ]
-
-
-def _datasets() -> list[dict[str, Any]]:
-    from .datasets import listing
-
-    return [{"name": str(name), **row} for name, row in listing().iterrows()]
-
-
-def read_cohort(
-    path: Path,
-    obs: Path | None,
-    label: str | None,
-    donor: str | None,
-    cell_type: str | None,
-    covariate: list[str] | None,
-    kind: KindOption | None,
-    paired: bool | None,
-) -> Cohort:
-    """Read the real cohort with the roles given on the command line."""
-    from .io import read
-
-    stated: Kind | None = None if kind is None else kind.value
-    return read(
-        path, obs=obs, label=label, donor=donor, cell_type=cell_type, covariates=covariate, kind=stated, paired=paired
-    )
 
 
 def show_audit(report: AuditReport, output: Path, quiet: bool, as_json: bool) -> None:
@@ -477,20 +450,6 @@ def described(report: AuditReport, files: Mapping[str, Path]) -> AuditReport:
     cohorts = {name: {"file": files[name].name, **size} for name, size in report.provenance["cohorts"].items()}
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return dataclasses.replace(report, provenance={"created": created, **report.provenance, "cohorts": cohorts})
-
-
-def inputs(real: Path, obs: Path | None) -> list[Path]:
-    """Return the files that hold the real cohort."""
-    from .io import samples_beside
-
-    return [real, samples_beside(real) if obs is None else obs]
-
-
-def threads(jobs: int) -> int:
-    """Return how many threads ``--jobs`` means."""
-    if jobs:
-        return jobs
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main(words: Sequence[str] | None = None) -> None:

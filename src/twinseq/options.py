@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from .errors import ConfigError, shorten
 
 if TYPE_CHECKING:
+    from .cohort import Cohort, Kind
     from .generators import Generator
 
 
@@ -87,6 +89,21 @@ GENERATOR_KNOWN = Annotated[
     typer.Option("--generator", "-g", metavar="NAME", help="What made TWIN, for attackers who know it (level T2)."),
 ]
 PRESET = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Named settings. [copula: faithful]")]
+EPSILON = Annotated[
+    float | None, typer.Option("--epsilon", metavar="E", help="Differential privacy: ε of the guarantee.")
+]
+DELTA = Annotated[
+    float | None, typer.Option("--delta", metavar="D", help="Differential privacy: δ, below one over the donors.")
+]
+BASIS = Annotated[Path | None, typer.Option("--basis", metavar="FILE", help="Public basis; see `twinseq basis build`.")]
+PUBLIC = Annotated[
+    Path | None,
+    typer.Option("--public", metavar="FILE", help="Public cohort: builds a basis from it and keeps it beside TWIN."),
+]
+LEDGER = Annotated[
+    Path | None,
+    typer.Option("--ledger", metavar="FILE", help="Ledger of the cohort: this release is added to what it holds."),
+]
 SETTINGS = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of the generator; may be repeated."),
@@ -117,6 +134,49 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
 def preset_of(generator: str, preset: str | None) -> str | None:
     """Return the preset that is meant where none is named."""
     return "faithful" if preset is None and generator == "copula" else preset
+
+
+def made_private(
+    generator: str, preset: str | None, settings: dict[str, Any], epsilon: float | None, delta: float | None
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Return generator, preset and settings with what ``--preset dp``, ``--epsilon`` and ``--delta`` mean.
+
+    Raises
+    ------
+    ConfigError
+        The generator has no private form, or a guarantee is asked of one that gives none.
+    """
+    from . import generators
+
+    if preset == "dp":
+        generator, preset = generator if generator.startswith("dp-") else f"dp-{generator}", None
+        if generator not in generators.names():
+            private = ", ".join(name for name in generators.names() if name.startswith("dp-"))
+            raise ConfigError(f"There is no generator '{shorten(generator)}'. With differential privacy: {private}.")
+    stated = {"epsilon": epsilon, "delta": delta}
+    given = {name: value for name, value in stated.items() if value is not None}
+    if given and generators.info(generator).family != "dp":
+        raise ConfigError(
+            f"--{next(iter(given))}: generator '{generator}' gives no guarantee. Add --preset dp, or take one of "
+            "`twinseq list generators` that does."
+        )
+    return generator, preset, {**settings, **given}
+
+
+def on_basis(generator: str, settings: dict[str, Any], basis: Path | None) -> tuple[str, dict[str, Any]]:
+    """Return generator and settings that use a public basis, where there is one.
+
+    Raises
+    ------
+    ConfigError
+        The generator cannot use one.
+    """
+    if basis is None:
+        return generator, settings
+    able = {"copula": "basis-copula", "basis-copula": "basis-copula", "dp-copula": "dp-copula"}
+    if generator not in able:
+        raise ConfigError(f"--basis, --public: generator '{generator}' uses no public basis; copula and dp-copula do.")
+    return able[generator], {**settings, "basis": str(basis)}
 
 
 def known_to_attackers(
@@ -193,3 +253,36 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_cohort(
+    path: Path,
+    obs: Path | None,
+    label: str | None,
+    donor: str | None,
+    cell_type: str | None,
+    covariate: list[str] | None,
+    kind: KindOption | None,
+    paired: bool | None,
+) -> Cohort:
+    """Read the real cohort with the roles given on the command line."""
+    from .io import read
+
+    stated: Kind | None = None if kind is None else kind.value
+    return read(
+        path, obs=obs, label=label, donor=donor, cell_type=cell_type, covariates=covariate, kind=stated, paired=paired
+    )
+
+
+def inputs(real: Path, obs: Path | None) -> list[Path]:
+    """Return the files that hold the real cohort."""
+    from .io import samples_beside
+
+    return [real, samples_beside(real) if obs is None else obs]
+
+
+def threads(jobs: int) -> int:
+    """Return how many threads ``--jobs`` means."""
+    if jobs:
+        return jobs
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

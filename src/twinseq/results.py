@@ -241,7 +241,7 @@ class AuditReport:
         ``metrics.json``, the rest under ``red_team``. The ROC curves of the headlines are the table
         ``attack_roc`` (``level``, ``attack``, ``fpr``, ``tpr``); ``attack_roc`` holds those of the classifiers.
     ledger
-        Filled by differential privacy.
+        What was promised of the twin (`twinseq.dp.claims.Claim` as plain values), where anything was.
     """
 
     provenance: Mapping[str, Any]

@@ -1,6 +1,7 @@
 """Generators: one file each, found by name through `create`, `names`, `info` and `load`."""
 
 from . import (
+    basis_copula,
     bootstrap,
     copula,
     ctgan,
@@ -19,12 +20,13 @@ from . import (
     wgan_gp,
 )
 from ._base import Generator, GeneratorInfo, NotOfferedError, class_names
-from ._registry import create, get, info, load, names, register
+from ._registry import create, defaults, get, info, load, names, register
 
 __all__ = [
     "Generator",
     "GeneratorInfo",
     "NotOfferedError",
+    "basis_copula",
     "bootstrap",
     "class_names",
     "copula",
@@ -32,6 +34,7 @@ __all__ = [
     "ctgan",
     "cvae",
     "cvae_gmm",
+    "defaults",
     "diffusion",
     "dp_copula",
     "dp_cvae",

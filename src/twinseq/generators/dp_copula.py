@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from ..basis import Basis, read_basis
 from ..cohort import Cohort
@@ -29,8 +27,7 @@ from ..dp.budget import PrivacyWarning, Spending
 from ..dp.mechanisms import clipped, gaussian
 from ..errors import ConfigError
 from ._base import GeneratorInfo
-from ._likelihood import LADDER, factor_log_density, floored
-from ._margins import stratum_rows
+from ._factor_normals import LEAST_RESIDUAL, FactorNormals
 from ._offsets import Offsets
 from ._private import PrivateGenerator
 from ._private_axes import leading_axes, measured_along, measured_on_scale, turned_axes
@@ -56,9 +53,6 @@ MOST_STRETCH = 1.1
 """By how much offsets are at most stretched to have the size that the true ones have."""
 NOISE_LEFT = 0.25
 """Share of the noise that is left in the offsets where nothing else is sought: the small classes are in there."""
-LEAST_RESIDUAL = 0.05
-MOST_SHARED = 0.9
-LEAST_DRAWS = 10
 MISFIT = 0.6
 
 
@@ -163,7 +157,8 @@ class DpCopula(PrivateGenerator):
         within = np.maximum(genes.spread**2 - between, 0.3 * genes.spread**2)
         if not sees:
             means = offsets.mean * _stretch(offsets)
-            self._settle(genes.location, means, np.zeros((1, n_genes)), even, within)
+            nothing = np.zeros((1, n_genes))
+            self.normals_ = FactorNormals.of(genes.location + means / even, nothing, within)
             return
         axes = leading_axes(offsets.mean, counts, axes_wanted)
         axes = turned_axes(rows, axes, weights, total, reach, (take("scores"), take("turn")), ledger)
@@ -171,7 +166,7 @@ class DpCopula(PrivateGenerator):
         along = measured_along(rows, axes, codes, weights, counts, offsets, reach, both, ledger)
         inside = offsets.mean @ axes.T @ axes
         means = inside + along.means + (offsets.mean - inside) * _stretch(offsets)
-        self._settle(genes.location, means, along.loadings, even, within)
+        self.normals_ = FactorNormals.of(genes.location + means / even, along.loadings / even, within)
 
     def _fit_with_basis(
         self, x: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, spending: Spending, basis: Basis
@@ -205,7 +200,8 @@ class DpCopula(PrivateGenerator):
         loadings = np.vstack([measured, weaker])
         variance = (left * ratio + (measured**2).sum(axis=0)) * basis.spread**2
         location = basis.location + shift * basis.spread
-        self._settle(location, (means * strength) @ axes, loadings, 1.0 / basis.spread, variance)
+        offsets = (means * strength) @ axes * basis.spread
+        self.normals_ = FactorNormals.of(location + offsets, loadings * basis.spread, variance)
 
     def _note_fit(self, basis: Basis, most: int, loadings: Floats, left: Floats, ratio: float) -> None:
         """Say whether the basis explains the cohort about as well as unseen samples of its own."""
@@ -221,40 +217,21 @@ class DpCopula(PrivateGenerator):
                 stacklevel=2,
             )
 
-    def _settle(self, location: Floats, offsets: Floats, loadings: Floats, even: Floats, within: Floats) -> None:
-        """Keep what draws need, on the bounded scale; ``offsets`` and ``loadings`` are in evened units."""
-        self.means_ = location + offsets / even
-        loadings = loadings / even
-        shared = (loadings**2).sum(axis=0)
-        self.loadings_ = loadings * np.sqrt(np.minimum(1.0, MOST_SHARED * within / np.maximum(shared, 1e-12)))
-        self.noise_ = np.maximum(within - (self.loadings_**2).sum(axis=0), LEAST_RESIDUAL * within)
-
     def _draw(self, codes: NDArray[np.intp], rng: np.random.Generator) -> Floats:
-        drawn = self.means_[codes]
-        spread = np.sqrt((self.loadings_**2).sum(axis=0) + self.noise_)
-        for _, rows in stratum_rows(codes):
-            n = max(len(rows), LEAST_DRAWS) if self.balanced else len(rows)
-            factors = rng.standard_normal((n, len(self.loadings_)))
-            within = factors @ self.loadings_ + np.sqrt(self.noise_) * rng.standard_normal((n, len(self.noise_)))
-            if self.balanced:
-                within = ndtri((rankdata(within, axis=0) - 0.5) / n) * spread
-            drawn[rows] += within[: len(rows)]
-        return drawn
+        return self.normals_.draw(codes, self.balanced, rng)
 
     def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
-        apart = self.scale_.apply(cohort) - self.means_[codes]
-        return -factor_log_density(apart, self.loadings_, floored(self.noise_), LADDER) / cohort.n_genes
+        return self.normals_.losses(self.scale_.apply(cohort), codes)
 
     def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
-        apart = self.scale_.apply(cohort) - self.means_[codes]
-        return factor_log_density(apart, self.loadings_, floored(self.noise_))[:, 0]
+        return self.normals_.log_likelihood(self.scale_.apply(cohort), codes)
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        return {**super()._state(), "means": self.means_, "loadings": self.loadings_, "noise": self.noise_}
+        return {**super()._state(), **self.normals_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         super()._restore(state)
-        self.means_, self.loadings_, self.noise_ = state["means"], state["loadings"], state["noise"]
+        self.normals_ = FactorNormals.restore(state)
 
 
 class _Taker:

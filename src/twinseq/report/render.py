@@ -12,6 +12,8 @@ from plotly.offline import get_plotlyjs
 
 from ..results import AuditReport
 from .attackers import TITLE, attackers
+from .claims import TITLE as PROMISES
+from .claims import promises
 from .rows import MEMORISATION
 from .sections import sections
 from .text import json_block
@@ -47,6 +49,8 @@ def render(report: AuditReport) -> str:
             summary=summary(report, memorised),
             attackers=attacked,
             attackers_title=TITLE,
+            promises=promises(report),
+            promises_title=PROMISES,
             sections=parts,
             omitted=omitted_rows(report),
             definitions=definitions,

@@ -1,0 +1,71 @@
+"""``twinseq basis``: public bases on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import terminal
+from .options import JSON, KIND, OBS, QUIET, read_cohort
+from .terminal import progress, say
+
+app = typer.Typer(help="Public bases for twins of private cohorts.", no_args_is_help=True, rich_markup_mode=None)
+EXAMPLES = """\b
+twinseq basis build public.h5ad -o breast.basis
+twinseq generate cohort.h5ad --label subtype --preset dp --epsilon 1 --delta 1e-5 --basis breast.basis -o twin.h5ad"""
+SHOWN = (1, 5, 10, 20, 40)
+
+
+@app.callback()
+def root() -> None:
+    """Public bases for twins of private cohorts."""
+
+
+@app.command(epilog=EXAMPLES)
+def build(
+    public: Annotated[Path, typer.Argument(metavar="PUBLIC", help="Cohort open to everyone; no labels needed.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write, such as breast.basis.")
+    ],
+    obs: OBS = None,
+    kind: KIND = None,
+    factors: Annotated[
+        int | None,
+        typer.Option("--factors", metavar="K", help="Axes to keep. [a third of the samples, at most 60]", min=1),
+    ] = None,
+    quiet: QUIET = False,
+    as_json: JSON = False,
+) -> None:
+    """Reduce a public cohort to a basis: where genes lie, how they spread and move together.
+
+    A twin on a basis asks its private cohort for a few numbers a class. None of the public samples may be private: that
+    they are open to everyone is your word, which every report repeats.
+    """
+    from .basis import build_basis
+    from .files import check_apart, check_writable
+
+    check_apart([output], [public])
+    check_writable(output)
+    with progress(quiet) as step:
+        step(0, 2, "reading")
+        cohort = read_cohort(public, obs, None, None, None, None, kind, None)
+        step(1, 2, "building")
+        basis = build_basis(cohort, factors)
+        basis.save(output)
+    shown = [k for k in SHOWN if k < len(basis.axes)] + [len(basis.axes)]
+    result = {
+        "basis": str(output),
+        "samples": basis.n_samples,
+        "genes": len(basis.genes),
+        "axes": len(basis.axes),
+        "explained": {str(k): round(float(basis.explained[k - 1]), 4) for k in shown},
+    }
+    if as_json:
+        terminal.print_json(result)
+    elif not quiet:
+        say(f"{len(basis.axes)} axes of {len(basis.genes):,} genes from {basis.n_samples:,} public samples")
+        parts = ", ".join(f"{basis.explained[k - 1]:.0%} by {k}" for k in shown)
+        say(f"  variance of unseen public samples explained: {parts}")
+        say(f"Written to {output}")

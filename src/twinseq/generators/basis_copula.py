@@ -1,0 +1,110 @@
+r"""`basis-copula`: the flagship on a public basis, without noise.
+
+Locations, spreads and axes are public; of the private cohort, only the mean of each class and the covariance within
+classes along k axes are learnt: :math:`k` numbers a class instead of some for each gene, so that little is left to
+trace. No guarantee: an attacker who knows the basis looks along its axes (`subspace_tracing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..basis import Basis, read_basis
+from ..cohort import Cohort
+from ..errors import ConfigError
+from ._base import Generator, GeneratorInfo
+from ._covariates import CovariateModel
+from ._factor_normals import FactorNormals
+from ._margins import stratum_rows
+from ._private_scale import LEAST_SPREAD, LOG_CPM_BOUNDS, PrivateScale
+from ._registry import register
+
+Floats = NDArray[np.float64]
+
+
+@register
+class BasisCopula(Generator):
+    """Class means and covariance along the axes of a public basis, and nothing else, from the private cohort.
+
+    Parameters
+    ----------
+    basis
+        File of a public basis (`twinseq.build_basis`, ``twinseq basis build``); has to be stated before fitting.
+    factors
+        Axes along which the cohort is measured; weaker ones are taken over from the basis as they are.
+    balanced
+        Spread the draws of each class evenly over each gene's distribution.
+    """
+
+    info = GeneratorInfo(
+        name="basis-copula",
+        title="Gaussian copula on a public basis",
+        family="statistical",
+        kinds=("counts", "continuous"),
+        guarantee="none",
+        reference="twinseq",
+    )
+
+    def __init__(self, basis: str | None = None, factors: int = 10, balanced: bool = True) -> None:
+        self.basis = basis
+        self.factors = factors
+        self.balanced = balanced
+        if factors < 1:
+            raise ConfigError(f"basis-copula: factors must be at least 1, not {factors}.")
+
+    def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
+        if self.basis is None:
+            raise ConfigError("basis-copula needs a public basis: state basis=FILE (see `twinseq basis build`).")
+        basis = read_basis(Path(self.basis)).aligned(cohort)
+        self.scale_ = _exact_scale(cohort)
+        self.covariates_, _ = CovariateModel.fit(cohort, codes)
+        self.normals_ = _normals(self.scale_.apply(cohort), codes, basis, self.factors)
+
+    def _sample(
+        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
+    ) -> tuple[NDArray[Any], pd.DataFrame]:
+        known, _ = self.covariates_.sample(codes, rng)
+        return self.scale_.invert(self.normals_.draw(codes, self.balanced, rng), rng), known
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
+        return self.normals_.losses(self.scale_.apply(cohort), codes)
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
+        return self.normals_.log_likelihood(self.scale_.apply(cohort), codes)
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {**self.normals_.state(), **self.scale_.state(), **self.covariates_.state()}
+
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.normals_ = FactorNormals.restore(state)
+        self.scale_ = PrivateScale.restore(state)
+        self.covariates_ = CovariateModel.restore(state)
+
+
+def _exact_scale(cohort: Cohort) -> PrivateScale:
+    """Return the scale of the basis, library sizes taken as they are."""
+    if cohort.kind == "counts":
+        totals = np.log10(cohort.dense().sum(axis=1))
+        return PrivateScale(True, *LOG_CPM_BOUNDS, float(totals.mean()), max(float(totals.std()), LEAST_SPREAD))
+    values = cohort.dense()
+    return PrivateScale(False, float(values.min()), float(values.max()))
+
+
+def _normals(x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int) -> FactorNormals:
+    """Return the model of samples ``x`` (``n × n_genes``) along the first ``factors`` axes of the basis."""
+    axes, weaker = basis.axes[:factors], basis.axes[factors:]
+    scores = (x - basis.location) / basis.spread @ axes.T
+    means = np.stack([scores[rows].mean(axis=0) for _, rows in stratum_rows(codes)])
+    apart = scores - means[codes]
+    values, vectors = np.linalg.eigh(apart.T @ apart / max(len(x) - len(means), 1))
+    measured = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ axes)
+    loadings = np.vstack([measured, np.sqrt(basis.variances[factors:])[:, None] * weaker])
+    left = np.maximum(1.0 - basis.variances[:factors] @ axes**2, 0.05)
+    variance = (left + (measured**2).sum(axis=0)) * basis.spread**2
+    return FactorNormals.of(basis.location + means @ axes * basis.spread, loadings * basis.spread, variance)
