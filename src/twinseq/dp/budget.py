@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from ..errors import ConfigError
-from .ledger import GAUSSIAN, SAMPLED, Ledger, LedgerError, Query, epsilon_of
+from .ledger import GAUSSIAN, GRID, SAMPLED, Ledger, LedgerError, Query, epsilon_of
 
 LARGE_EPSILON = 50.0
 TOLERANCE = 1e-3
+COARSE = 5.0
+"""How much coarser the grid of privacy losses is while a noise is sought, in units of `GRID` times ε."""
 LEAST_SAMPLED = 0.5
 """Least noise of DP-SGD: with less, a step that a donor takes part in gives the donor away, whatever its rarity."""
 
@@ -88,23 +90,26 @@ class Budget:
 
 @cache
 def _sampled_multiplier(budget: Budget, share: float, rate: float, times: int) -> float:
-    """Return the least noise that fits, to `TOLERANCE`; each trial composes privacy losses, which takes a second."""
+    """Return the least noise that fits, to about `TOLERANCE`: sought on a coarse grid, then tried on the fine one."""
     rest = [] if share >= 1 else [Query("the rest", GAUSSIAN, 1.0, budget.multiplier(1.0 - share))]
 
-    def fits(noise: float) -> bool:
+    def fits(noise: float, grid: float) -> bool:
         training = Query("training", SAMPLED, 1.0, noise, times, rate)
-        return epsilon_of([*rest, training], budget.delta) <= budget.epsilon
+        return epsilon_of([*rest, training], budget.delta, grid) <= budget.epsilon
 
+    coarse = GRID * max(1.0, COARSE * min(budget.epsilon, LARGE_EPSILON))
     # Of many steps with much noise, strengths add up as squares (Bu et al. 2020): the search starts there.
     high = max(rate * math.sqrt(times) * budget.multiplier(share), LEAST_SAMPLED)
     low, apart = high, 1.02
-    while not fits(high):
+    while not fits(high, coarse):
         low, high, apart = high, high * apart, apart**2
-    while high > LEAST_SAMPLED and (low == high or fits(low)):
+    while high > LEAST_SAMPLED and (low == high or fits(low, coarse)):
         high, low, apart = low, max(low / apart, LEAST_SAMPLED), apart**2
     while high - low > TOLERANCE * high:
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if fits(middle) else (middle, high)
+        low, high = (low, middle) if fits(middle, coarse) else (middle, high)
+    while not fits(high, GRID):
+        high *= 1.0 + TOLERANCE
     return high
 
 

@@ -22,6 +22,8 @@ LAPLACE = "Laplace"
 NOISY_MAX = "report noisy max"
 MECHANISMS = (GAUSSIAN, SAMPLED, LAPLACE, NOISY_MAX)
 SCHEMA = 1
+GRID = 1e-4
+"""Distance of the privacy losses that are told apart; all between are taken for the larger one."""
 
 
 class LedgerError(TwinseqError):
@@ -64,6 +66,7 @@ class Query:
             and self.sensitivity > 0
             and self.noise > 0
             and self.times >= 1
+            and self.times % 1 == 0
             and 0 < self.rate <= 1
             and (self.rate == 1 or self.mechanism == SAMPLED)
         )
@@ -139,8 +142,8 @@ class Ledger:
         )
         known = "\n".join(f"  - {text}" for text in self.public) or "  - nothing"
         return (
-            f"({self.epsilon(delta):.3g}, {delta:g})-differential privacy for each {self.unit}: whether or not all "
-            f"samples of any one {self.unit} are in the cohort changes the chance of any outcome by a factor of at "
+            f"({_rounded_up(self.epsilon(delta))}, {delta:g})-differential privacy for each {self.unit}: whether or "
+            f"not all samples of any one {self.unit} are in the cohort changes the chance of any outcome by a factor of at "
             f"most e^ε, but for a probability of δ.\n"
             f"Asked of the data:\n{asked}\nTaken to be public, and not protected:\n{known}"
         )
@@ -173,7 +176,7 @@ class Ledger:
                     str(query["mechanism"]),
                     float(query["sensitivity"]),
                     float(query["noise"]),
-                    int(query["times"]),
+                    _whole(query["times"]),
                     float(query["rate"]),
                 )
                 for query in values["queries"]
@@ -183,8 +186,8 @@ class Ledger:
             raise LedgerError(f"Not a ledger: {type(error).__name__} at {shorten(error)}.") from error
 
 
-def epsilon_of(queries: Sequence[Query], delta: float) -> float:
-    """Return the ε at ``delta`` of queries together."""
+def epsilon_of(queries: Sequence[Query], delta: float, grid: float = GRID) -> float:
+    """Return the ε at ``delta`` of queries together; a coarser ``grid`` is faster, and errs upwards only."""
     import dp_accounting as dpa
     from dp_accounting.pld import common, privacy_loss_distribution
 
@@ -193,15 +196,16 @@ def epsilon_of(queries: Sequence[Query], delta: float) -> float:
     strength = math.sqrt(sum(query.times / query.multiplier**2 for query in gaussians))
     if not others:
         return float(dpa.get_epsilon_gaussian(1.0 / strength, delta)) if strength else 0.0
-    parts = [privacy_loss_distribution.from_gaussian_mechanism(1.0 / strength)] if strength else []
+    step = {"value_discretization_interval": grid}
+    parts = [privacy_loss_distribution.from_gaussian_mechanism(1.0 / strength, **step)] if strength else []
     for query in others:
         if query.mechanism == LAPLACE:
-            part = privacy_loss_distribution.from_laplace_mechanism(query.multiplier)
+            part = privacy_loss_distribution.from_laplace_mechanism(query.multiplier, **step)
         elif query.mechanism == NOISY_MAX:
             bound = common.DifferentialPrivacyParameters(_pure(query), 0.0)
-            part = privacy_loss_distribution.from_privacy_parameters(bound)
+            part = privacy_loss_distribution.from_privacy_parameters(bound, **step)
         else:
-            part = privacy_loss_distribution.from_gaussian_mechanism(query.multiplier, sampling_prob=query.rate)
+            part = privacy_loss_distribution.from_gaussian_mechanism(query.multiplier, sampling_prob=query.rate, **step)
         parts.append(part.self_compose(query.times) if query.times > 1 else part)
     total = parts[0]
     for part in parts[1:]:
@@ -212,3 +216,18 @@ def epsilon_of(queries: Sequence[Query], delta: float) -> float:
 def _pure(query: Query) -> float:
     """Return the ε of one report of a noisy maximum, of scores that may rise and fall."""
     return 2.0 / query.multiplier
+
+
+def _whole(number: Any) -> int:
+    if number % 1:
+        raise ValueError(f"{number} is no whole number")
+    return int(number)
+
+
+def _rounded_up(epsilon: float) -> str:
+    """Return ε with three digits, never less than it is."""
+    if not 0 < epsilon < math.inf:
+        return f"{epsilon:g}"
+    step = 10.0 ** (math.floor(math.log10(epsilon)) - 2)
+    # A last digit that rounding of floating-point numbers has made is none.
+    return f"{math.ceil(epsilon / step - 1e-6) * step:.3g}"
