@@ -20,7 +20,8 @@ from .ledger import GAUSSIAN, LAPLACE, NOISY_MAX, Ledger, LedgerError, Query
 Floats = NDArray[np.float64]
 GRID = 2**30
 """Grid steps in one unit of noise."""
-LARGEST = 2.0**62
+LARGEST = 2.0**53
+"""Beyond this many steps, floating-point numbers are coarser than the grid, and rounding would move answers further."""
 
 
 def gaussian(values: Floats, sensitivity: float, multiplier: float, ledger: Ledger, measured: str) -> Floats:
