@@ -149,7 +149,7 @@ def test_the_statement_says_all_that_a_claim_hangs_on():
     ledger.assume("gene names")
     text = ledger.statement(DELTA)
     for words in (
-        "1e-05)-differential privacy for each donor", "all samples of any one donor", "factor of at most e^ε",
+        "1e-05)-differential privacy for each donor", "all samples of any one donor", "at most e^ε",
         "  - a: Gaussian, noise 4 × sensitivity", "30 times", "each donor with chance 0.2", "  - gene names",
     ):  # fmt: skip
         assert words in text, words

@@ -143,8 +143,8 @@ class Ledger:
         known = "\n".join(f"  - {text}" for text in self.public) or "  - nothing"
         return (
             f"({_rounded_up(self.epsilon(delta))}, {delta:g})-differential privacy for each {self.unit}: whether or "
-            f"not all samples of any one {self.unit} are in the cohort changes the chance of any outcome by a factor of "
-            f"at most e^ε, but for a probability of δ.\n"
+            f"not all samples of any one {self.unit} are in the cohort changes the chance of any outcome by a factor "
+            f"of at most e^ε, but for a probability of δ.\n"
             f"Asked of the data:\n{asked}\nTaken to be public, and not protected:\n{known}"
         )
 
