@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,9 @@ def audit(
         chosen = [metric for metric in chosen if "gene sets" not in metric.needs]
     sides = {"train": train, "twin": twin, "holdout": holdout, "reference": reference}
     given = {name: cohort for name, cohort in sides.items() if cohort is not None}
+    if claim is not None and claim.parameters.get("panel") is not None:
+        given = _on_panel(given)
+        train = given["train"]
     check_matching(given)
     if survival is not None:
         given = with_survival(given, survival)
@@ -204,6 +207,15 @@ def audit_procedure(
         tables={"attack_roc": curves},
         red_team=red_team,
     )
+
+
+def _on_panel(given: Mapping[str, Cohort]) -> dict[str, Cohort]:
+    """Return the real cohorts with the genes of a twin that was made of a panel, which is no mistake of its maker."""
+    genes = given["twin"].genes
+    return {
+        name: cohort.with_adata(cohort.adata[:, genes].copy()) if genes.isin(cohort.genes).all() else cohort
+        for name, cohort in given.items()
+    }
 
 
 def _attacked(

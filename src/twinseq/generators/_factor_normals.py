@@ -48,6 +48,10 @@ class FactorNormals:
         kept = loadings * np.sqrt(np.minimum(1.0, MOST_SHARED * variance / np.maximum(shared, 1e-12)))
         return cls(means, kept, np.maximum(variance - (kept**2).sum(axis=0), LEAST_RESIDUAL * variance))
 
+    def on_scale(self, origin: float, unit: float) -> FactorNormals:
+        """Return the model of ``origin + unit × x``."""
+        return FactorNormals(origin + unit * self.means, unit * self.loadings, unit**2 * self.noise)
+
     def draw(self, codes: NDArray[np.intp], balanced: bool, rng: np.random.Generator) -> Floats:
         """Return samples of classes ``codes``, ``n × n_genes``.
 

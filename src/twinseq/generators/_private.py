@@ -28,12 +28,15 @@ from ..dp.mechanisms import donor_weights, gaussian
 from ..errors import CohortError, ConfigError
 from ._base import Frame, Generator, class_names, class_table, random_from, takes_kind
 from ._private_covariates import PrivateCovariates
-from ._private_scale import PrivateScale, parse_bounds
+from ._private_panel import voted_panel
+from ._private_scale import LOG_CPM_BOUNDS, PrivateScale, parse_bounds
 
 Floats = NDArray[np.float64]
 COUNTS_SHARE = 0.05
 SIZES_SHARE = 0.01
 COVARIATES_SHARE = 0.04
+PANEL_SHARE = 0.1
+"""Of each of the two questions by which a panel is chosen."""
 FEW = 2.0
 """Standard deviations of the noise on its count below which a class is as good as not there."""
 
@@ -54,6 +57,7 @@ class PrivateGenerator(Generator):
     bounds: str
     classes: str | None
     ranges: str | None
+    panel: int | None = None
     ledger_: Ledger
     counts_: Floats
 
@@ -84,6 +88,8 @@ class PrivateGenerator(Generator):
     def _check_privacy(self) -> Budget:
         """Check the settings that private generators have in common, and return the budget."""
         parse_bounds(self.info.name, self.bounds)
+        if self.panel is not None and self.panel < 2:
+            raise ConfigError(f"{self.info.name}: panel must be at least 2 genes, not {self.panel}.")
         return Budget(self.epsilon, self.delta)  # type: ignore[arg-type]  # a missing one is refused there
 
     def fit(self, cohort: Cohort, seed: int = 0, jobs: int = 1) -> Self:
@@ -129,6 +135,8 @@ class PrivateGenerator(Generator):
         self._warn_of_small(noise)
         self.class_sizes_ = np.maximum(np.rint(self.counts_), 2).astype(np.intp)
         bounds = parse_bounds(self.info.name, self.bounds)
+        if self.panel is not None and self.panel < cohort.n_genes:
+            cohort = self._narrowed(cohort, bounds, weights, spending)
         sizes = spending.take(SIZES_SHARE) if cohort.kind == "counts" else 1.0
         self.scale_ = PrivateScale.fit(cohort, bounds, weights, sizes, ledger)
         ledger.assume(f"that values lie between {self.scale_.lowest:g} and {self.scale_.highest:g} on the log scale")
@@ -141,6 +149,17 @@ class PrivateGenerator(Generator):
         frame = Frame.of(cohort)
         self.frame_ = Frame(frame.var[[]], frame.obs, frame.roles, frame.dtype, frame.sparse)
         return self
+
+    def _narrowed(self, cohort: Cohort, bounds: tuple[float, float], weights: Floats, spending: Spending) -> Cohort:
+        """Return the cohort with the genes of its panel, chosen for two shares of the budget."""
+        low, high = LOG_CPM_BOUNDS if cohort.kind == "counts" else bounds
+        x = PrivateScale(cohort.kind == "counts", low, high).apply(cohort)
+        x = (x - low) * LOG_CPM_BOUNDS[1] / (high - low)
+        total = max(float(self.counts_.sum()), 1.0)
+        asked = (spending.take(PANEL_SHARE), spending.take(PANEL_SHARE))
+        assert self.panel is not None
+        chosen = voted_panel(x, weights, total, self.panel, asked, spending.ledger)
+        return cohort.with_adata(cohort.adata[:, chosen].copy())
 
     def _warn_of_small(self, noise: float) -> None:
         small = np.flatnonzero(self.counts_ < FEW * noise)

@@ -19,6 +19,8 @@ from ..dp.mechanisms import clipped, gaussian
 from ._offsets import Offsets, shrunk_offsets
 
 Floats = NDArray[np.float64]
+MIDDLE = 0.4
+"""Public value around which rows are cut at first, as a share of the scale's length."""
 FIRST_REACH = 2.8
 """Length of a row around the public centre, for each gene: genes of a log scale differ by about as much."""
 TYPICAL_SPREAD = 1.1

@@ -31,7 +31,7 @@ from ._factor_normals import LEAST_RESIDUAL, FactorNormals
 from ._offsets import Offsets
 from ._private import PrivateGenerator
 from ._private_axes import leading_axes, measured_along, measured_on_scale, turned_axes
-from ._private_moments import noisy_offsets, noisy_scale
+from ._private_moments import MIDDLE, noisy_offsets, noisy_scale
 from ._registry import register
 
 Floats = NDArray[np.float64]
@@ -43,6 +43,8 @@ OWN = {
 BLIND = {"first location": 0.04, "second location": 0.14, "spread": 0.05, "sums": 0.75, "kept": 0.02}
 """The same where noise would drown the loadings of genes."""
 WITH_BASIS = {"shift": 0.05, "energy": 0.01, "first means": 0.20, "second means": 0.59, "covariance": 0.15}
+LOG_SCALE = 20.0
+"""Length of the log2 scale on which lengths of rows are foreseen; other bounds are stretched to it."""
 DROWNED = 0.45
 """Noise of a loading, in units of a gene's spread, beyond which no axes are sought."""
 EVENING = 0.5
@@ -69,6 +71,8 @@ class DpCopula(PrivateGenerator):
         as many as the budget can feed; weaker ones are taken over from the basis as they are.
     basis
         File of a public basis (`twinseq.build_basis`, ``twinseq basis build``).
+    panel
+        Number of genes to keep: those that vary most, found for a fifth of the budget. The twin holds no others.
     balanced
         Spread the draws of each class evenly over each gene's distribution.
     bounds
@@ -94,6 +98,7 @@ class DpCopula(PrivateGenerator):
         delta: float | None = None,
         factors: int | None = None,
         basis: str | None = None,
+        panel: int | None = None,
         balanced: bool = True,
         bounds: str = "0:20",
         classes: str | None = None,
@@ -103,6 +108,7 @@ class DpCopula(PrivateGenerator):
         self.delta = delta
         self.factors = factors
         self.basis = basis
+        self.panel = panel
         self.balanced = balanced
         self.bounds = bounds
         self.classes = classes
@@ -110,6 +116,8 @@ class DpCopula(PrivateGenerator):
         self._check_privacy()
         if factors is not None and factors < 1:
             raise ConfigError(f"dp-copula: factors must be at least 1, not {factors}.")
+        if basis is not None and panel is not None:
+            raise ConfigError("dp-copula: on a basis, all genes cost no more than a panel. Leave panel out.")
 
     def fit(self, cohort: Cohort, seed: int = 0, jobs: int = 1) -> DpCopula:
         """Learn from ``cohort``, spending the whole budget; see `PrivateGenerator.fit`.
@@ -142,8 +150,9 @@ class DpCopula(PrivateGenerator):
         shares = OWN if sees else BLIND
         take = _Taker(spending, shares)
         first = (take("first location"), take("second location"), take("spread"))
-        middle = (self.scale_.lowest + self.scale_.highest) * 0.4
-        genes = noisy_scale(x, weights, total, middle, first, ledger)
+        unit = (self.scale_.highest - self.scale_.lowest) / LOG_SCALE
+        x = (x - self.scale_.lowest) / unit
+        genes = noisy_scale(x, weights, total, MIDDLE * LOG_SCALE, first, ledger)
         even = genes.spread**-EVENING
         even /= math.sqrt(float((even**2).mean()))
         expected = math.sqrt(float((even**2 * (genes.spread**2 + genes.error**2)).sum()))
@@ -158,7 +167,8 @@ class DpCopula(PrivateGenerator):
         if not sees:
             means = offsets.mean * _stretch(offsets)
             nothing = np.zeros((1, n_genes))
-            self.normals_ = FactorNormals.of(genes.location + means / even, nothing, within)
+            normals = FactorNormals.of(genes.location + means / even, nothing, within)
+            self.normals_ = normals.on_scale(self.scale_.lowest, unit)
             return
         axes = leading_axes(offsets.mean, counts, axes_wanted)
         axes = turned_axes(rows, axes, weights, total, reach, (take("scores"), take("turn")), ledger)
@@ -166,7 +176,8 @@ class DpCopula(PrivateGenerator):
         along = measured_along(rows, axes, codes, weights, counts, offsets, reach, both, ledger)
         inside = offsets.mean @ axes.T @ axes
         means = inside + along.means + (offsets.mean - inside) * _stretch(offsets)
-        self.normals_ = FactorNormals.of(genes.location + means / even, along.loadings / even, within)
+        normals = FactorNormals.of(genes.location + means / even, along.loadings / even, within)
+        self.normals_ = normals.on_scale(self.scale_.lowest, unit)
 
     def _fit_with_basis(
         self, x: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, spending: Spending, basis: Basis

@@ -43,7 +43,7 @@ class LowRankMultivariateNormal(Generator):
         name="lowrank-mvn",
         title="Low-rank class-wise normal (class-MVN)",
         family="statistical",
-        kinds=("counts",),
+        kinds=("counts", "continuous"),
         guarantee="none",
         reference="Nanda & Saha 2026, bioRxiv 10.64898/2026.05.22.726357",
     )
@@ -58,7 +58,8 @@ class LowRankMultivariateNormal(Generator):
         self.share = share
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
-        latent = np.log1p(cohort.dense())
+        latent = _latent(cohort)
+        self.lowest_ = float(latent.min())
         self.centre_ = latent.mean(axis=0)
         rank = max(min(int(self.share * len(latent)), int(self.class_sizes_.min()) - 1, latent.shape[1]), 1)
         left, strengths, self.axes_ = randomized_svd(
@@ -80,13 +81,15 @@ class LowRankMultivariateNormal(Generator):
             covariance = (1.0 + self.noise) * self.covariances_[code]
             scores[rows] = rng.multivariate_normal(self.means_[code], covariance, size=len(rows), method="eigh")
         latent = self.centre_ + scores @ self.axes_
-        return np.rint(np.maximum(np.expm1(latent), 0.0)).astype(np.int64), known
+        if self.frame_.roles["kind"] == "counts":
+            return np.rint(np.maximum(np.expm1(latent), 0.0)).astype(np.int64), known
+        return np.maximum(latent, 0.0) if self.lowest_ >= 0 else latent, known
 
     def _density(
         self, cohort: Cohort, codes: NDArray[np.intp], noise: NDArray[np.float64], ridges: tuple[float, ...]
     ) -> NDArray[np.float64]:
         """Return the log-density at each ridge, ``n × n_ridges``; ``noise`` is what a ridge of 1 adds to each gene."""
-        apart = np.log1p(cohort.dense()) - self.centre_
+        apart = _latent(cohort) - self.centre_
         density = np.empty((len(codes), len(ridges)))
         for code, rows in stratum_rows(codes):
             values, vectors = np.linalg.eigh((1.0 + self.noise) * self.covariances_[code])
@@ -111,12 +114,20 @@ class LowRankMultivariateNormal(Generator):
 
     def _state(self) -> dict[str, NDArray[Any]]:
         kept = {"centre": self.centre_, "axes": self.axes_, "means": self.means_, "covariances": self.covariances_}
+        kept["lowest"] = np.array(self.lowest_)
         return {**kept, **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.centre_, self.axes_ = state["centre"], state["axes"]
         self.means_, self.covariances_ = state["means"], state["covariances"]
+        self.lowest_ = float(state["lowest"])
         self.covariates_ = CovariateModel.restore(state)
+
+
+def _latent(cohort: Cohort) -> NDArray[np.float64]:
+    """Return log1p of counts, as published without size factors, or continuous values as they are."""
+    values = cohort.dense()
+    return np.asarray(np.log1p(values) if cohort.kind == "counts" else values)
 
 
 def _alike(variances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -58,10 +58,8 @@ def _promise(claim: Claim, report: AuditReport) -> Promise:
         tested = f"Refuted: an attack certifies ε of at least {number(found, 2)}, at 95 % confidence. Do not release."
     else:
         tone = "pass"
-        tested = (
-            f"No attack of this audit refutes it: they certify ε of at least {number(found, 2)}, below the "
-            f"{number(claim.epsilon, 2)} that was promised. This is a test, not a proof."
-        )
+        least = f"they certify an ε of at least {number(found, 2)}" if found > 0 else "they certify no loss of privacy"
+        tested = f"No attack of this audit refutes it: {least}. This is a test, not a proof."
     queries = tuple(
         (
             shown(query.measured, 120),
