@@ -29,6 +29,7 @@ LEAST_SPREAD = 0.3
 FROM_ABSOLUTE = math.sqrt(math.pi / 2)
 """Standard deviation of a normal variable in units of its mean absolute value."""
 TREND = 3
+LEAST_KEPT = 0.3
 CLIP_SPREAD = 0.07
 """By how much classes differ in the share of their rows' length that clipping leaves."""
 
@@ -87,24 +88,29 @@ def noisy_location(
 
 
 def noisy_scale(
-    x: Floats, weights: Floats, n_donors: float, centre: float, multipliers: tuple[float, float, float], ledger: Ledger
-) -> NoisyScale:
-    """Return location and spread of each gene; see `noisy_location` for the parameters, three rounds of noise.
+    x: Floats, weights: Floats, n_donors: float, centre: float, multipliers: tuple[float, float, float, float],
+    ledger: Ledger,
+) -> NoisyScale:  # fmt: skip
+    """Return location and spread of each gene; see `noisy_location` for the parameters, four rounds of noise.
 
     The mean absolute deviation is asked for instead of the mean square: rows of absolute values are no longer than the
     rows themselves, so that its noise is a third. It is shrunk to a cubic trend in the location.
     """
     location, error = noisy_location(x, weights, n_donors, centre, multipliers[:2], ledger)
     reach = math.hypot(TYPICAL_SPREAD, error) * math.sqrt(x.shape[1])
-    sums = weights @ np.abs(clipped(x - location, reach))
-    absolute = gaussian(sums, reach, multipliers[2], ledger, "absolute deviations of genes") / n_donors
-    noise = reach * multipliers[2] / n_donors
+    rows = x - location
+    asked = "share of the rows' length within reach"
+    kept = gaussian(np.array([weights @ _kept(rows, reach)]), 1.0, multipliers[3], ledger, asked)
+    scale = n_donors * float(np.clip(kept[0] / n_donors, LEAST_KEPT, 1.0))
+    sums = weights @ np.abs(clipped(rows, reach))
+    absolute = gaussian(sums, reach, multipliers[2], ledger, "absolute deviations of genes") / scale
+    noise = reach * multipliers[2] / scale
     height = (location - location.mean()) / max(location.std(), 1e-9)
     powers = np.vander(height, TREND + 1)
     trend = np.maximum(powers @ np.linalg.lstsq(powers, absolute, rcond=None)[0], LEAST_SPREAD / 2)
     real = max((absolute - trend).var() - noise**2, 0.0)
-    kept = trend + real / (real + noise**2) * (absolute - trend)
-    spread = FROM_ABSOLUTE * np.maximum(kept, LEAST_SPREAD / FROM_ABSOLUTE)
+    absolute = trend + real / (real + noise**2) * (absolute - trend)
+    spread = FROM_ABSOLUTE * np.maximum(absolute, LEAST_SPREAD / FROM_ABSOLUTE)
     return NoisyScale(location, np.sqrt(np.maximum(spread**2 - error**2, LEAST_SPREAD**2)), error)
 
 
@@ -134,11 +140,8 @@ def noisy_offsets(
     cut = clipped(rows, reach)
     sums = np.stack([(weights * (codes == code)) @ cut for code in range(len(counts))])
     noisy = gaussian(sums, reach, multipliers[0], ledger, "sums of genes by class")
-    kept = np.minimum(1.0, reach / np.maximum(np.linalg.norm(rows, axis=1), 1e-300))
-    shares = gaussian(
-        np.bincount(codes, weights * kept, minlength=len(counts)).astype(np.float64), 1.0, multipliers[1], ledger,
-        "share of the rows' length within reach, by class",
-    )  # fmt: skip
+    kept = np.bincount(codes, weights * _kept(rows, reach), minlength=len(counts)).astype(np.float64)
+    shares = gaussian(kept, 1.0, multipliers[1], ledger, "share of the rows' length within reach, by class")
     left = _kept_shares(shares, counts, multipliers[1])
     scale = counts * left
     raw = noisy / scale[:, None]
@@ -146,9 +149,15 @@ def noisy_offsets(
     return replace(offsets, mean=offsets.mean + noise_left * (raw - offsets.mean))
 
 
+def _kept(rows: Floats, reach: float) -> Floats:
+    """Return the share of the length of each row that cutting it to ``reach`` leaves."""
+    kept: Floats = np.minimum(1.0, reach / np.maximum(np.linalg.norm(rows, axis=1), 1e-300))
+    return kept
+
+
 def _kept_shares(sums: Floats, counts: Floats, noise: float) -> Floats:
     """Return the share of the length that clipping leaves in each class, those of small classes near that of all."""
-    pooled = float(np.clip(sums.sum() / counts.sum(), 0.3, 1.0))
+    pooled = float(np.clip(sums.sum() / counts.sum(), LEAST_KEPT, 1.0))
     trust = CLIP_SPREAD**2 / (CLIP_SPREAD**2 + (noise / counts) ** 2)
-    shares: Floats = np.clip(pooled + trust * (sums / counts - pooled), 0.3, 1.0)
+    shares: Floats = np.clip(pooled + trust * (sums / counts - pooled), LEAST_KEPT, 1.0)
     return shares

@@ -36,11 +36,18 @@ from ._registry import register
 
 Floats = NDArray[np.float64]
 OWN = {
-    "first location": 0.015, "second location": 0.045, "spread": 0.02, "sums": 0.69, "kept": 0.01, "scores": 0.01,
-    "turn": 0.10, "covariance": 0.02, "means": 0.09,
+    "first location": 0.015, "second location": 0.045, "spread": 0.02, "spread kept": 0.003, "sums": 0.69, "kept": 0.01,
+    "scores": 0.01, "turn": 0.10, "covariance": 0.02, "means": 0.09,
 }  # fmt: skip
 """Shares of the budget without a basis; tuned on one cohort (docs/privacy.md)."""
-BLIND = {"first location": 0.04, "second location": 0.14, "spread": 0.05, "sums": 0.75, "kept": 0.02}
+BLIND = {
+    "first location": 0.04,
+    "second location": 0.14,
+    "spread": 0.05,
+    "spread kept": 0.01,
+    "sums": 0.75,
+    "kept": 0.02,
+}
 """The same where noise would drown the loadings of genes."""
 WITH_BASIS = {"shift": 0.05, "energy": 0.01, "first means": 0.20, "second means": 0.59, "covariance": 0.15}
 LOG_SCALE = 20.0
@@ -149,7 +156,7 @@ class DpCopula(PrivateGenerator):
         sees = turn_noise * spending.budget.multiplier(OWN["turn"] * spending.left) < DROWNED
         shares = OWN if sees else BLIND
         take = _Taker(spending, shares)
-        first = (take("first location"), take("second location"), take("spread"))
+        first = (take("first location"), take("second location"), take("spread"), take("spread kept"))
         unit = (self.scale_.highest - self.scale_.lowest) / LOG_SCALE
         x = (x - self.scale_.lowest) / unit
         genes = noisy_scale(x, weights, total, MIDDLE * LOG_SCALE, first, ledger)

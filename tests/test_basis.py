@@ -1,0 +1,99 @@
+"""Public bases: what they learn, how they fit another cohort, and their files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+import twinseq as ts
+from twinseq.basis import build_basis, read_basis
+from twinseq.cohort import Cohort
+from twinseq.errors import CohortError, ConfigError
+
+
+def planted(n: int = 90, n_genes: int = 40, seed: int = 0, genes: list[str] | None = None) -> Cohort:
+    """Samples of two factors of variance 9 and 4 on orthogonal axes, and noise of variance 1."""
+    rng = np.random.default_rng(seed)
+    axes = np.linalg.qr(np.random.default_rng(99).standard_normal((n_genes, 2)))[0].T
+    factors = rng.standard_normal((n, 2)) * [9.0, 6.0]
+    x = 8.0 + factors @ axes + rng.standard_normal((n, n_genes))
+    names = genes or [f"g{gene}" for gene in range(n_genes)]
+    obs = pd.DataFrame(index=[f"s{seed}_{row}" for row in range(n)])
+    return Cohort(AnnData(x, obs=obs, var=pd.DataFrame(index=names)), kind="continuous", source=f"cohort {seed}")
+
+
+def test_planted_axes_are_found():
+    public, other = planted(), planted(seed=1)
+    basis = build_basis(public, 5)
+    standard = (other.dense() - basis.location) / basis.spread
+    captured = ((standard @ basis.axes[:2].T) ** 2).sum() / (standard**2).sum()
+    best = np.linalg.svd(standard, compute_uv=False)[:2] ** 2
+    assert captured > 0.95 * best.sum() / (standard**2).sum()
+    assert basis.axes @ basis.axes.T == pytest.approx(np.eye(5), abs=1e-9)
+    # Cross-validated: close to what an unseen cohort shows, and never falling.
+    assert basis.explained[1] == pytest.approx(captured, abs=0.05)
+    assert (np.diff(basis.explained) >= 0).all()
+
+
+def test_residual_and_axes_add_up_to_the_variance():
+    public = planted()
+    basis = build_basis(public, 25)
+    assert basis.residual() + basis.variances @ basis.axes**2 == pytest.approx(np.ones(40), abs=0.06)
+
+
+def test_genes_are_matched_by_name_and_in_any_order():
+    basis = build_basis(planted(), 4)
+    cohort = planted(seed=2)
+    order = np.random.default_rng(0).permutation(40)
+    shuffled = cohort.with_adata(cohort.adata[:, order].copy())
+    aligned = basis.aligned(shuffled)
+    assert aligned.genes == tuple(shuffled.genes)
+    assert np.array_equal(aligned.location, basis.location[order])
+    assert np.array_equal(aligned.axes, basis.axes[:, order])
+
+
+def test_some_genes_only():
+    basis = build_basis(planted(), 4)
+    some = planted(seed=2).adata[:, :15].copy()
+    aligned = basis.aligned(planted(seed=2).with_adata(some))
+    assert aligned.axes.shape == (4, 15)
+    assert aligned.axes @ aligned.axes.T == pytest.approx(np.eye(4), abs=1e-9)
+    # The covariance that the axes stand for is that of the whole basis, on these genes.
+    whole = (basis.axes * basis.variances[:, None]).T @ basis.axes
+    part = (aligned.axes * aligned.variances[:, None]).T @ aligned.axes
+    assert part == pytest.approx(whole[:15, :15], abs=1e-9)
+
+
+def test_what_does_not_fit_is_refused():
+    basis = build_basis(planted(), 3)
+    with pytest.raises(CohortError, match="no gene in common"):
+        basis.aligned(planted(genes=[f"ENSG{gene}" for gene in range(40)]))
+    lacking = [f"g{gene}" for gene in range(39)] + ["new"]
+    with pytest.raises(CohortError, match="1 of 40 genes are not in the basis cohort 0, such as 'new'"):
+        basis.aligned(planted(genes=lacking))
+    counts = ts.datasets.simulate_cohort(10, 10, 50, seed=0)
+    with pytest.raises(CohortError, match=r"continuous profiles; .* counts"):
+        basis.aligned(counts)
+    with pytest.raises(CohortError, match="too few for a basis"):
+        build_basis(planted(n=9))
+    with pytest.raises(ConfigError, match="80 axes cannot be built from 90 samples; 30 would do"):
+        build_basis(planted(), 80)
+
+
+def test_files_come_back(tmp_path):
+    basis = build_basis(planted(), 3)
+    back = read_basis(basis.save(tmp_path / "x.basis"))
+    assert (back.genes, back.kind, back.n_samples, back.source) == (basis.genes, "continuous", 90, "cohort 0")
+    for name in ("location", "spread", "axes", "variances", "explained"):
+        assert np.array_equal(getattr(back, name), getattr(basis, name))
+
+
+def test_foreign_files_are_refused(tmp_path):
+    with pytest.raises(CohortError, match="no such file"):
+        read_basis(tmp_path / "none.basis")
+    (tmp_path / "text.basis").write_text("hello")
+    with pytest.raises(CohortError, match=r"text\.basis"):
+        read_basis(tmp_path / "text.basis")
+    model = ts.generators.create("mvn").fit(planted()).save(tmp_path / "model.npz")
+    with pytest.raises(CohortError, match=r"model\.npz"):
+        read_basis(model)
