@@ -64,7 +64,7 @@ def test_importing_twinseq_is_quick():
 
 
 def test_listing_generators_loads_no_extra():
-    rows = "[generators.create(name).params() for name in generators.names()]"
+    rows = "[generators.defaults(name) for name in generators.names()]"
     extras = "{'torch', 'jax', 'opacus', 'mbi'}"
     assert fresh(f"import sys; from twinseq import generators; {rows}; print(*({extras} & set(sys.modules)))") == ""
 

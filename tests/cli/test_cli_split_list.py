@@ -98,7 +98,7 @@ def test_the_list_of_generators_says_what_is_not_installed(twinseq, monkeypatch,
     printed = twinseq("list", "generators").out
     line = next(line for line in printed.splitlines() if line.startswith("cvae "))
     assert line.rstrip().endswith("twinseq[deep], installed" if present else "twinseq[deep], not installed")
-    remedy = "Not installed here: no_such_package, for cvae, cvae-gmm"
+    remedy = "Not installed here: no_such_package, for ctgan, cvae, cvae-gmm"
     assert (remedy in printed) != present
     assert ("pip install 'twinseq[deep]'" in printed) != present
 

@@ -1,5 +1,9 @@
 """Small cohorts with given columns, and what they are compared by."""
 
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from twinseq import generators
+from twinseq.basis import build_basis
 from twinseq.cohort import Cohort
 from twinseq.transforms import log_normalised, size_factors
 
@@ -38,11 +43,26 @@ def is_private(name: str) -> bool:
 
 def settings_of(name: str, cohort: Cohort | None = None) -> dict[str, Any]:
     """Return settings with which a generator is fast, and a private one takes ``cohort``."""
+    if name == "basis-copula" and cohort is not None:
+        return {"basis": basis_for(cohort)}
     if not is_private(name):
         return dict(SMALL.get(name, {}))
     numbers = [] if cohort is None else cohort.obs[list(cohort.covariates)].select_dtypes("number").columns
     ranges = {"ranges": ",".join(f"{column}=0:1000" for column in numbers)} if len(numbers) else {}
     return PRIVATE | SMALL.get(name, {}) | ranges
+
+
+def basis_for(cohort: Cohort) -> str:
+    """Return the file of a basis with the genes of ``cohort``, from samples scattered around its mean."""
+    x = cohort.dense()
+    rng = np.random.default_rng(len(x))
+    rows = x[rng.integers(len(x), size=40)]
+    rows = rng.poisson(rows + 1.0) if cohort.kind == "counts" else rows + 0.1 * rng.standard_normal(rows.shape)
+    obs = pd.DataFrame(index=[f"public{row}" for row in range(len(rows))])
+    public = Cohort(AnnData(rows.astype(np.float64), obs=obs, var=cohort.adata.var[[]]), kind=cohort.kind)
+    folder = Path(tempfile.mkdtemp(prefix="twinseq-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return str(build_basis(public).save(folder / "public.basis"))
 
 
 def made(name: str, cohort: Cohort | None = None, **params: Any) -> generators.Generator:

@@ -15,7 +15,7 @@ from twinseq.cohort import Cohort
 from twinseq.datasets import simulate_cells
 from twinseq.errors import CohortError, ConfigError, NotFittedError
 
-from .planted import SMALL, cohort_of, dressed, is_private, same_draws, takes
+from .planted import cohort_of, dressed, is_private, made, same_draws, takes
 
 NAMES = [name for name in generators.names() if not is_private(name)]
 """Private generators promise less: `test_private_contract`."""
@@ -25,7 +25,7 @@ UNDECLARED = ("note", "site", "visits", "weight", "consent", "donor")
 def fitted(name: str, cohort: Cohort, **params: object) -> generators.Generator:
     if not takes(name, cohort):
         pytest.skip(f"{name} takes no {cohort.kind} profiles")
-    return generators.create(name, **SMALL.get(name, {}) | params).fit(cohort, seed=3)
+    return made(name, cohort, **params).fit(cohort, seed=3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_fit_and_sample_leave_the_cohort_as_it_was(name, shaped):
 @pytest.mark.parametrize("name", NAMES)
 def test_seeds(name, bulk):
     model = fitted(name, bulk)
-    again = generators.create(name, **SMALL.get(name, {})).fit(bulk, seed=3, jobs=2)
+    again = made(name, bulk).fit(bulk, seed=3, jobs=2)
     assert same_draws(model.sample(seed=1), again.sample(seed=1, jobs=2))
     assert not np.array_equal(model.sample(seed=1).dense(), model.sample(seed=2).dense())
     singles = {model.sample(n=1, seed=seed).dense().tobytes() for seed in range(6)}
