@@ -66,14 +66,28 @@ def test_modes_are_those_of_a_mixture():
     np.testing.assert_allclose(modes.weights[0][order], [0.7, 0.3], atol=0.03)
     assert np.isfinite(modes.centres[2]).sum() == 1
     columns = modes.columns(values)
-    assert columns.shape == (4000, 3 + int(np.isfinite(modes.centres).sum()))
+    found = np.isfinite(modes.centres).sum(axis=1)
+    n_codes = int(found[found > 1].sum())
+    assert columns.shape == (4000, 3 + n_codes)  # a value with one mode has no choice to code
     assert set(np.unique(columns[:, 3:])) == {0.0, 1.0}
     assert (columns[:, 3:5].sum(axis=1) == 1).all()
     assert ((columns[:, 3 + order[1]] == 1) == which).mean() > 0.999
-    head = ModeHead(torch.as_tensor(modes.centres), torch.as_tensor(modes.spreads), False)
-    np.testing.assert_allclose(head.values(torch.as_tensor(columns)).numpy(), values, atol=1e-6)
-    drawn = modes.columns(values, np.random.default_rng(1))
-    np.testing.assert_allclose(head.values(torch.as_tensor(drawn)).numpy(), values, atol=1e-6)
+    for unit in (1.0, 4.0):
+        head = ModeHead(torch.as_tensor(modes.centres), torch.as_tensor(modes.spreads), 4.0, unit, False)
+        likeliest = modes.columns(values, unit)
+        np.testing.assert_allclose(likeliest[:, :3], columns[:, :3] / unit)
+        np.testing.assert_allclose(head.values(torch.as_tensor(likeliest)).numpy(), values, atol=1e-6)
+        drawn = modes.columns(values, unit, rng=np.random.default_rng(1))
+        np.testing.assert_allclose(head.values(torch.as_tensor(drawn)).numpy(), values, atol=1e-6)
+    assert np.abs(modes.columns(values, bound=2.0)[:, :3]).max() == 2.0
+
+
+@pytest.mark.parametrize(("reach", "unit", "end"), [(4.0, 1.0, 4.0), (4.0, 4.0, 1.0), (1.0, 1.0, 1.0)])
+def test_places_of_draws_end_where_they_should(reach, unit, end):
+    head = ModeHead(torch.tensor([[10.0]]), torch.tensor([[2.0]]), reach, unit, False)
+    columns = head(torch.tensor([[0.0], [0.01], [-50.0]]), torch.empty((3, 0)))
+    np.testing.assert_allclose(columns[:, 0].numpy(), [0, 0.01, -end], rtol=1e-4)
+    assert head.values(columns)[2, 0] == pytest.approx(10 - 2 * reach)
 
 
 def test_modes_that_overlap_become_one():
@@ -89,25 +103,25 @@ def test_modes_that_overlap_become_one():
 
 def test_gumbels_trick_chooses_modes_in_their_proportions():
     centres = torch.tensor([[0.0, 10.0, 20.0], [5.0, float("nan"), float("nan")]])
-    head = ModeHead(centres, torch.ones_like(centres), False)
-    assert (head.n_columns, head.n_noise) == (2 + 4, 4)
-    raw = torch.zeros((20_000, 6))
+    head = ModeHead(centres, torch.ones_like(centres), 4.0, 1.0, False)
+    assert (head.n_columns, head.n_noise) == (2 + 3, 3)
+    raw = torch.zeros((20_000, 5))
     raw[:, 2:5] = torch.log(torch.tensor([0.2, 0.5, 0.3]))
-    noise = torch.randn((20_000, 4), generator=torch.Generator().manual_seed(0))
+    noise = torch.randn((20_000, 3), generator=torch.Generator().manual_seed(0))
     soft = head(raw, noise)
     np.testing.assert_allclose(soft[:, 2:5].sum(1).numpy(), 1.0, rtol=1e-5)
     hard = head.eval()(raw, noise)
     np.testing.assert_allclose(hard[:, 2:5].mean(0).numpy(), [0.2, 0.5, 0.3], atol=0.015)
-    assert torch.equal(hard[:, 5], torch.ones(20_000))
     values = head.values(hard)
     assert set(values[:, 0].tolist()) == {0.0, 10.0, 20.0}
+    assert set(values[:, 1].tolist()) == {5.0}
     assert torch.equal(soft[:, 2:5].argmax(1), hard[:, 2:5].argmax(1))
 
 
 def test_a_pack_is_judged_as_one():
     torch.manual_seed(0)
     for projected in (False, True):
-        critic = Critic(5, 2, [8], 3, 4, projected, 0.0)
+        critic = Critic(5, 2, [8], 3, 4, projected, False, 0.0)
         columns, codes = torch.randn((12, 5)), torch.tensor([0, 1] * 6)
         scores = critic(columns, codes)
         assert scores.shape == (3,)
@@ -167,6 +181,7 @@ def test_a_diverging_training_is_named(name):
     ("name", "params", "words"),
     [
         ("ctgan", {"modes": 0}, "modes must be at least 1"),
+        ("ctgan", {"places": "tight"}, "places must be wide, quarters, narrow, not 'tight'"),
         ("ctgan", {"pack": 0}, "pack must be at least 1"),
         ("ctgan", {"dropout": 1.0}, "dropout must be at least 0 and below 1"),
         ("pca-ctgan", {"components": 0}, "components must be at least 1"),

@@ -8,7 +8,7 @@ from twinseq import generators
 from twinseq.datasets import simulate_cohort
 from twinseq.errors import ConfigError
 from twinseq.generators._adversarial import AdversarialTraining, Contest, energy_score
-from twinseq.generators._critics import Adversaries, Critic, Maker, OwnNoise, Plain
+from twinseq.generators._critics import Adversaries, Critic, Dropout, Maker, OwnNoise, Plain
 from twinseq.generators._deep import TrainingError
 
 from .planted import cohort_of
@@ -102,13 +102,13 @@ def test_the_energy_score_is_least_for_the_truth():
 
 def small_networks(pack=1, projected=True):
     torch.manual_seed(0)
-    maker = Maker(OwnNoise(6), 2, 4, [8], 3, True, False)
-    return Adversaries(maker, Critic(6, 2, [8], 3, pack, projected, 0.0))
+    maker = Maker(OwnNoise(6), 2, 4, [8], 3, True, False, 0.0)
+    return Adversaries(maker, Critic(6, 2, [8], 3, pack, projected, False, 0.0))
 
 
 def training(network, average=0.9, critic_steps=2, balanced=False):
     columns, codes = torch.randn((40, 6)), torch.tensor([0] * 32 + [1] * 8)
-    contest = Contest(critic_steps, 10.0, average, balanced, 1e-3)
+    contest = Contest(critic_steps, 10.0, average, balanced, 1e-3, 0.5)
     return AdversarialTraining(network, columns, codes, contest, torch.Generator().manual_seed(0))
 
 
@@ -148,10 +148,38 @@ def test_the_gradient_penalty_of_a_linear_critic_is_known():
 
 def test_own_noise_is_what_gives_genes_a_variance_of_their_own():
     noise = torch.randn((4000, 2 + 6), generator=torch.Generator().manual_seed(0))
-    own = Maker(OwnNoise(6), 1, 2, [4], 2, True, False)(noise, torch.zeros(4000, dtype=torch.long))
-    plain = Maker(Plain(6), 1, 2, [], 2, True, False)(noise[:, :2], torch.zeros(4000, dtype=torch.long))
+    own = Maker(OwnNoise(6), 1, 2, [4], 2, True, False, 0.0)(noise, torch.zeros(4000, dtype=torch.long))
+    plain = Maker(Plain(6), 1, 2, [], 2, True, False, 0.0)(noise[:, :2], torch.zeros(4000, dtype=torch.long))
     rank = [np.linalg.matrix_rank(np.cov(x.detach().double().numpy().T), tol=1e-6) for x in (own, plain)]
     assert rank == [6, 2]
+
+
+def test_dropout_hangs_on_its_own_stream_and_is_off_in_use():
+    stream = torch.Generator().manual_seed(1)
+    layer, units = Dropout(0.3), torch.ones((2000, 50))
+    layer.stream = stream
+    dropped = layer(units)
+    assert (dropped == 0).double().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.02)
+    assert torch.equal(layer.eval()(units), units)
+    cohort = simulate_cohort(12, 12, 40, seed=0)
+    drawn = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        model = generators.create("wgan-gp", preset="paper", steps=12, hidden="16", critic="16").fit(cohort, seed=3)
+        drawn.append(model.sample(seed=1).dense())
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_the_published_networks_are_normalised_and_leave_units_out():
+    cohort = simulate_cohort(12, 12, 40, seed=0)
+    paper, default = (generators.create("wgan-gp", name, steps=4).fit(cohort)._trained() for name in ("paper", None))
+    kinds = [type(module) for module in paper.modules()]
+    assert kinds.count(torch.nn.BatchNorm1d) == 3
+    assert kinds.count(torch.nn.LayerNorm) == 2
+    assert [module.share for module in paper.modules() if isinstance(module, Dropout)] == [0.2] * 3 + [0.3] * 2
+    kinds = [type(module) for module in default.modules()]
+    assert not {torch.nn.BatchNorm1d, torch.nn.LayerNorm} & set(kinds)
 
 
 def test_a_diverging_training_is_named():
@@ -170,6 +198,8 @@ def test_a_diverging_training_is_named():
         ({"latent": 0}, "latent must be at least 1"),
         ({"critic_steps": 0}, "critic_steps must be at least 1"),
         ({"average": 1.0}, "average must be at least 0 and below 1"),
+        ({"maker_dropout": 1.0}, "maker_dropout must be at least 0 and below 1"),
+        ({"momentum": -0.1}, "momentum must be at least 0 and below 1"),
         ({"penalty": 0.0}, "penalty must be above 0"),
         ({"residual": -1}, "residual must be 0 or more"),
     ],

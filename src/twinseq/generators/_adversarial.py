@@ -26,9 +26,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._critics import Adversaries, Critic, Maker
+from ._critics import Adversaries, Critic, Dropout, Maker
 
-MOMENTA = (0.5, 0.9)
+SECOND_MOMENTUM = 0.9
 COMPONENTS = 50
 """Leading components in which draws are compared with unseen samples."""
 DRAWS = 4
@@ -58,7 +58,7 @@ class Contest:
         Decay of the running average of the maker's weights that draws are made with; 0: its last weights.
     balanced
         Draw classes of a batch in proportion to the logarithm of their sizes (training by sampling).
-    learning_rate
+    learning_rate, momentum
         Of Adam.
     """
 
@@ -67,6 +67,7 @@ class Contest:
     average: float
     balanced: bool
     learning_rate: float
+    momentum: float
 
 
 class AdversarialTraining:
@@ -91,9 +92,12 @@ class AdversarialTraining:
         self.generator = generator
         self.maker = copy.deepcopy(network.maker)
         self.network.maker.requires_grad_(False)
-        rate = contest.learning_rate
-        self.of_maker = torch.optim.Adam(self.maker.parameters(), lr=rate, betas=MOMENTA, fused=True)
-        self.of_critic = torch.optim.Adam(network.critic.parameters(), lr=rate, betas=MOMENTA, fused=True)
+        for module in (*self.maker.modules(), *network.critic.modules()):
+            if isinstance(module, Dropout):
+                module.stream = generator
+        rate, momenta = contest.learning_rate, (contest.momentum, SECOND_MOMENTUM)
+        self.of_maker = torch.optim.Adam(self.maker.parameters(), lr=rate, betas=momenta, fused=True)
+        self.of_critic = torch.optim.Adam(network.critic.parameters(), lr=rate, betas=momenta, fused=True)
         self.done = 0
         values = network.maker.head.values(columns)
         apart = values - values.mean(0)

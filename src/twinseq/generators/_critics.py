@@ -16,10 +16,27 @@ from torch import Tensor, nn
 SLOPE = 0.2
 """Of the critic's leaky rectifiers below zero."""
 FIRST_LOG_SPREAD = -1.0
-WIDTH = 4.0
-"""Standard deviations from the centre of a mode to the end of its places."""
 TEMPERATURE = 0.2
 """Of the softmax that stands in for a choice of mode."""
+
+
+class Dropout(nn.Module):
+    """Leaves out a share of the units, in training, by chance of a stream of its own.
+
+    PyTorch's dropout draws from the global random state, on which nothing here may hang.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.stream: torch.Generator | None = None
+
+    def forward(self, units: Tensor) -> Tensor:
+        """Return the units, those that are left scaled up."""
+        if not self.training or self.share == 0.0:
+            return units
+        kept = torch.rand(units.shape, generator=self.stream, device=units.device) >= self.share
+        return units * kept / (1.0 - self.share)
 
 
 class Plain(nn.Module):
@@ -57,12 +74,15 @@ class OwnNoise(Plain):
 class ModeHead(nn.Module):
     """A choice among the modes of each value, by Gumbel's trick, and the place within the mode.
 
-    Columns are the places of all values in their modes, then the weights of all modes, value by value.
+    Columns are the places of all values in their modes, then the weights of the modes, value by value, of the values
+    that have more than one.
 
     Parameters
     ----------
     centres, spreads
         Of the modes, ``n_values × most_modes``; NaN where a value has fewer.
+    reach, unit
+        End of the places, and what a column counts them in, both in standard deviations of the mode.
     own
         Whether places have noise of their own, as in `OwnNoise`.
     """
@@ -70,21 +90,24 @@ class ModeHead(nn.Module):
     centres: Tensor
     spreads: Tensor
     slots: Tensor
+    sole: Tensor
 
-    def __init__(self, centres: Tensor, spreads: Tensor, own: bool) -> None:
+    def __init__(self, centres: Tensor, spreads: Tensor, reach: float, unit: float, own: bool) -> None:
         super().__init__()
         there = torch.isfinite(centres)
-        self.shape = centres.shape
+        choice = there.sum(1, keepdim=True) > 1
+        self.shape, self.end, self.unit = centres.shape, reach / unit, unit
         self.register_buffer("centres", torch.nan_to_num(centres), persistent=False)
         self.register_buffer("spreads", torch.nan_to_num(spreads), persistent=False)
-        self.register_buffer("slots", torch.nonzero(there.flatten())[:, 0], persistent=False)
+        self.register_buffer("slots", torch.nonzero((there & choice).flatten())[:, 0], persistent=False)
+        self.register_buffer("sole", there & ~choice, persistent=False)
         self.n_columns = self.n_raw = len(centres) + len(self.slots)
         self.n_noise = len(self.slots) + (len(centres) if own else 0)
         self.log_spread = nn.Parameter(torch.full((len(centres),), FIRST_LOG_SPREAD)) if own else None
 
-    def _by_value(self, of_modes: Tensor, absent: float) -> Tensor:
+    def _by_value(self, of_modes: Tensor, absent: float, sole: float) -> Tensor:
         padded = of_modes.new_full((len(of_modes), self.shape[0] * self.shape[1]), absent)
-        return padded.index_copy(1, self.slots, of_modes).reshape(-1, *self.shape)
+        return padded.index_copy(1, self.slots, of_modes).reshape(-1, *self.shape).masked_fill(self.sole, sole)
 
     def forward(self, raw: Tensor, noise: Tensor) -> Tensor:
         """Return the columns, ``n × n_columns``; in use, not in training, one mode has all the weight."""
@@ -92,18 +115,21 @@ class ModeHead(nn.Module):
         places = raw[:, :n_values]
         if self.log_spread is not None:
             places = places + torch.exp(self.log_spread) * noise[:, n_modes:]
+        places = self.end * torch.tanh(places / self.end)
+        if not n_modes:
+            return places
         uniform = torch.special.ndtr(noise[:, :n_modes]).clamp(1e-6, 1 - 1e-6)
-        logits = self._by_value(raw[:, n_values:] - torch.log(-torch.log(uniform)), -math.inf)
+        logits = self._by_value(raw[:, n_values:] - torch.log(-torch.log(uniform)), -math.inf, 0.0)
         if self.training:
             weights = torch.softmax(logits / TEMPERATURE, 2)
         else:
             weights = nn.functional.one_hot(logits.argmax(2), self.shape[1]).to(raw.dtype)
-        return torch.cat([WIDTH * torch.tanh(places / WIDTH), weights.flatten(1)[:, self.slots]], 1)
+        return torch.cat([places, weights.flatten(1)[:, self.slots]], 1)
 
     def values(self, columns: Tensor) -> Tensor:
         """Return the values that columns stand for, ``n × n_values``."""
-        places, weights = columns[:, : self.shape[0], None], self._by_value(columns[:, self.shape[0] :], 0.0)
-        values: Tensor = (weights * (self.centres + self.spreads * places)).sum(2)
+        places, weights = columns[:, : self.shape[0], None], self._by_value(columns[:, self.shape[0] :], 0.0, 1.0)
+        values: Tensor = (weights * (self.centres + self.spreads * self.unit * places)).sum(2)
         return values
 
 
@@ -126,6 +152,8 @@ class Maker(nn.Module):
         Whether each layer also hands on what it was given, so that all layers reach the columns directly.
     normalised
         Whether layers are followed by batch normalisation.
+    dropout
+        Share of the units that each layer leaves out.
     """
 
     def __init__(
@@ -137,6 +165,7 @@ class Maker(nn.Module):
         embedding: int,
         linked: bool,
         normalised: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.latent, self.linked, self.head = latent, linked, head
@@ -145,7 +174,7 @@ class Maker(nn.Module):
         width = latent + embedding
         for units in hidden:
             norm = [nn.BatchNorm1d(units)] if normalised else []
-            self.layers.append(nn.Sequential(nn.Linear(width, units), *norm, nn.ReLU()))
+            self.layers.append(nn.Sequential(nn.Linear(width, units), *norm, nn.ReLU(), Dropout(dropout)))
             width = units + (width if linked else 0)
         self.output = nn.Linear(width, head.n_raw)
 
@@ -179,6 +208,8 @@ class Critic(nn.Module):
     projected
         Whether the class weighs the last layer (Miyato & Koyama 2018), instead of being one more input beside
         thousands of columns.
+    normalised
+        Whether layers are followed by layer normalisation.
     dropout
         Share of the units that each layer leaves out.
     """
@@ -191,6 +222,7 @@ class Critic(nn.Module):
         embedding: int,
         pack: int,
         projected: bool,
+        normalised: bool,
         dropout: float,
     ) -> None:
         super().__init__()
@@ -199,7 +231,8 @@ class Critic(nn.Module):
         widths = [pack * (n_columns + (0 if projected else embedding)), *hidden]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
-            layers += [nn.Linear(before, after), nn.LeakyReLU(SLOPE), *([nn.Dropout(dropout)] if dropout else [])]
+            norm = [nn.LayerNorm(after)] if normalised else []
+            layers += [nn.Linear(before, after), *norm, nn.LeakyReLU(SLOPE), Dropout(dropout)]
         self.layers = nn.Sequential(*layers)
         self.output = nn.Linear(hidden[-1], 1)
 

@@ -48,8 +48,11 @@ class AdversarialGenerator(DeepGenerator):
     modes: int = 1
     pack: int = 1
     dropout: float = 0.0
+    maker_dropout: float = 0.0
     normalised: bool = False
+    critic_normalised: bool = False
     balanced: bool = False
+    momentum: float = 0.5
 
     @abstractmethod
     def _learn(self, values: Floats, rng: np.random.Generator) -> Floats:
@@ -74,7 +77,7 @@ class AdversarialGenerator(DeepGenerator):
         check_training(name, device=self.device, learning_rate=self.learning_rate, **settings)
         layer_widths(name, self.hidden)
         layer_widths(f"{name}, critic", self.critic)
-        for key in ("average", "dropout"):
+        for key in ("average", "dropout", "maker_dropout", "momentum"):
             if not 0 <= getattr(self, key) < 1:
                 raise ConfigError(f"{name}: {key} must be at least 0 and below 1, not {getattr(self, key)}.")
         if not self.penalty > 0:
@@ -87,9 +90,11 @@ class AdversarialGenerator(DeepGenerator):
 
         name, n_classes, head = self.info.name, len(self.class_sizes_), self._head()
         hidden, critic = layer_widths(name, self.hidden), layer_widths(f"{name}, critic", self.critic)
-        maker = Maker(head, n_classes, self.latent, hidden, self.embedding, self.linked, self.normalised)
+        of_maker = self.linked, self.normalised, self.maker_dropout
+        of_critic = self.pack, self.centred, self.critic_normalised, self.dropout
         return Adversaries(
-            maker, Critic(head.n_columns, n_classes, critic, self.embedding, self.pack, self.centred, self.dropout)
+            Maker(head, n_classes, self.latent, hidden, self.embedding, *of_maker),
+            Critic(head.n_columns, n_classes, critic, self.embedding, *of_critic),
         )
 
     def _trained(self, double: bool = False) -> Adversaries:
@@ -119,7 +124,7 @@ class AdversarialGenerator(DeepGenerator):
             network.to(device),
             tensor(columns, device),
             torch.as_tensor(codes, device=device),
-            Contest(self.critic_steps, self.penalty, self.average, self.balanced, self.learning_rate),
+            Contest(self.critic_steps, self.penalty, self.average, self.balanced, self.learning_rate, self.momentum),
             seeded(rng, device),
         )
         schedule = Schedule(self.steps, self.batch, self.patience)

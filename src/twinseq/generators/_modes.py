@@ -1,12 +1,13 @@
 r"""Mode-specific normalisation of conditional tabular networks (Xu et al. 2019).
 
 Each value :math:`x` of a gene belongs to one of a few normals :math:`N(\mu_k, \sigma_k^2)`, found by a Bayesian
-Gaussian mixture, and becomes its place :math:`(x - \mu_k) / \sigma_k` there, within ±4, and a one-hot code of the
-mode. The published place is a quarter of this, which leaves the critic little to see of it.
+Gaussian mixture, and becomes its place :math:`(x - \mu_k) / \sigma_k` there and a one-hot code of the mode. Xu et al.
+count places in units of :math:`4 \sigma_k`, which leaves the critic little to see of them.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +27,6 @@ LEAST_WEIGHT = 5e-3
 """Share of the samples below which a mode is left out."""
 ITERATIONS = 20
 TOLERANCE = 1e-2
-WIDTH = 4.0
-"""Standard deviations from the centre of a mode to the end of its places."""
-END = 0.99
 LEAST_SPREAD = 1e-4
 CLEAN = 2.0
 """Distance of two modes, in units of their root mean square spread, at which they are apart (Ashman's D)."""
@@ -94,10 +92,19 @@ class Modes:
         used = int(np.isfinite(weights).any(axis=0).sum())
         return cls(centres[:, :used], np.maximum(spreads[:, :used], LEAST_SPREAD), weights[:, :used])
 
-    def columns(self, values: Floats, rng: np.random.Generator | None = None) -> Floats:
-        """Return the places of values, then one-hot codes of their modes, value by value.
+    def columns(
+        self, values: Floats, unit: float = 1.0, bound: float = math.inf, rng: np.random.Generator | None = None
+    ) -> Floats:
+        """Return the places of values, then one-hot codes of their modes, value by value, where there is a choice.
 
-        With ``rng`` a mode is drawn by how likely the value belongs to it; without, it is the likeliest.
+        Parameters
+        ----------
+        values
+            ``n × n_values``.
+        unit, bound
+            What places are counted in, and where they are cut off, in standard deviations of the mode.
+        rng
+            Draws a mode by how likely the value belongs to it; without, it is the likeliest.
         """
         apart = (values[:, :, None] - self.centres) / self.spreads
         likely = np.log(self.weights) - np.log(self.spreads) - 0.5 * apart**2
@@ -106,8 +113,10 @@ class Modes:
             likely = likely + rng.gumbel(size=likely.shape)
         mode = likely.argmax(axis=2)
         places = np.take_along_axis(apart, mode[:, :, None], axis=2)[:, :, 0]
-        codes = (mode[:, :, None] == np.arange(self.centres.shape[1]))[:, np.isfinite(self.centres)]
-        return np.concatenate([np.clip(places, -END * WIDTH, END * WIDTH), codes.astype(np.float64)], axis=1)
+        there = np.isfinite(self.centres)
+        choice = there & (there.sum(axis=1, keepdims=True) > 1)
+        codes = (mode[:, :, None] == np.arange(self.centres.shape[1]))[:, choice]
+        return np.concatenate([np.clip(places, -bound, bound) / unit, codes.astype(np.float64)], axis=1)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the modes as plain arrays."""

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ._base import GeneratorInfo
 from ._deep import Floats
 from ._registry import register
-from .ctgan import TabularGan
+from .ctgan import PUBLISHED, TabularGan
 
 
 @register
@@ -43,6 +43,8 @@ class ComponentGan(TabularGan):
         Most modes of a component.
     apart
         Give a single mode to a component whose modes overlap.
+    places
+        As in `ctgan`: ``"wide"``, ``"quarters"`` as published, ``"narrow"``.
     pack
         Samples that the critic judges together.
     dropout
@@ -86,10 +88,12 @@ class ComponentGan(TabularGan):
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {
-            **TabularGan.presets["paper"],
+            **PUBLISHED,
             "components": None,
             "share": 0.6,
-            "steps": 480,
+            "modes": 10,
+            "places": "quarters",
+            "steps": 240,
             "batch": 500,
         }
     }
@@ -104,6 +108,7 @@ class ComponentGan(TabularGan):
         embedding: int = 16,
         modes: int = 2,
         apart: bool = True,
+        places: str = "wide",
         pack: int = 1,
         dropout: float = 0.0,
         normalised: bool = False,
@@ -133,6 +138,7 @@ class ComponentGan(TabularGan):
             embedding,
             modes,
             apart,
+            places,
             pack,
             dropout,
             normalised,

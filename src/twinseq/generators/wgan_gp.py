@@ -41,6 +41,10 @@ class WassersteinGan(AdversarialGenerator):
         Let all layers of the maker reach the genes directly.
     own_noise
         Give each gene noise of its own, as much as training finds right.
+    normalised
+        Batch normalisation in the maker, layer normalisation in the critic.
+    maker_dropout, dropout
+        Share of the units that each layer of the maker and of the critic leaves out.
     centred
         Take class means off before training, and let the class weigh the critic's last layer.
     average
@@ -57,7 +61,7 @@ class WassersteinGan(AdversarialGenerator):
     patience
         Looks at an inner split, one an epoch, without gain before training stops; ``None``: train on all samples
         for all steps.
-    learning_rate
+    learning_rate, momentum
         Of Adam, for both networks.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU where there is one.
@@ -77,8 +81,12 @@ class WassersteinGan(AdversarialGenerator):
             "latent": 128,
             "hidden": "1024-512-256",
             "critic": "256-512",
+            "embedding": 20,
             "linked": False,
             "own_noise": False,
+            "normalised": True,
+            "maker_dropout": 0.2,
+            "dropout": 0.3,
             "centred": False,
             "average": 0.0,
             "residual": None,
@@ -88,6 +96,7 @@ class WassersteinGan(AdversarialGenerator):
             "batch": 64,
             "patience": None,
             "learning_rate": 1e-4,
+            "momentum": 0.0,
         }
     }
 
@@ -99,6 +108,9 @@ class WassersteinGan(AdversarialGenerator):
         embedding: int = 16,
         linked: bool = True,
         own_noise: bool = True,
+        normalised: bool = False,
+        maker_dropout: float = 0.0,
+        dropout: float = 0.0,
         centred: bool = True,
         average: float = 0.99,
         residual: int | None = 20,
@@ -108,6 +120,7 @@ class WassersteinGan(AdversarialGenerator):
         batch: int = 64,
         patience: int | None = 30,
         learning_rate: float = 1e-3,
+        momentum: float = 0.5,
         device: str = "auto",
     ) -> None:
         self.latent = latent
@@ -116,6 +129,9 @@ class WassersteinGan(AdversarialGenerator):
         self.embedding = embedding
         self.linked = linked
         self.own_noise = own_noise
+        self.normalised = self.critic_normalised = normalised
+        self.maker_dropout = maker_dropout
+        self.dropout = dropout
         self.centred = centred
         self.average = average
         self.residual = residual
@@ -125,6 +141,7 @@ class WassersteinGan(AdversarialGenerator):
         self.batch = batch
         self.patience = patience
         self.learning_rate = learning_rate
+        self.momentum = momentum
         self.device = device
         self._check()
 
