@@ -27,6 +27,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/de_speed.py
 	$(BIN)/python benchmarks/red_team.py
 	$(BIN)/python benchmarks/red_team_checks.py
+	$(BIN)/python benchmarks/privacy_frontier.py
 	$(BIN)/python benchmarks/community.py --shadow
 
 $(VENV)/.ready: pyproject.toml constraints.txt

@@ -161,7 +161,7 @@ def _explained(standard: Floats, k: int) -> Floats:
         left_out = standard[fold == number]
         along += ((left_out @ axes.T) ** 2).sum(axis=0)
         total += float((left_out**2).sum())
-    shares: Floats = np.cumsum(along) / total
+    shares: Floats = np.cumsum(along) / max(total, 1e-300)
     return shares
 
 
