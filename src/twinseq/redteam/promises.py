@@ -11,8 +11,8 @@ likelihood ratio
 is the best test there is, so the bound on ε comes near the promise where the canary stands far out. Three things are
 seen besides. The length of all :math:`q_1 - q_0` is what the canary really costs, and can be held against the ledger
 without any statistics. If the two worlds, given the same answers, come to different models, then something reached the
-model that was not noised; this gives the canary away altogether. And noise that is less than the ledger says shows in
-the bound.
+model that was not noised; this gives the canary away altogether. And the noise itself, what was heard less what is
+true, can be held against what was charged.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
+from scipy.stats import norm
 
-from ..attacks.epsilon import epsilon_lower, gdp_mu_lower
+from ..attacks.epsilon import epsilon_lower
 from ..attacks.roc import auc
 from ..cohort import Cohort
 from ..dp.budget import Budget, PrivacyWarning
@@ -37,6 +39,10 @@ from .transcripts import PathError, listening
 
 Floats = NDArray[np.float64]
 LEAST_RUNS = 8
+ROUNDING = 1e-6
+"""By how much gradients of 32-bit numbers may be too long."""
+SURE = 5.0
+"""Standard errors by which noise has to be too small."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class PromiseAudit:
         Largest strength μ that the canary had on all true answers together; ``mu`` is what the budget allows.
     mu
         Strength of the one Gaussian mechanism that would use up the budget.
+    noise, noise_error
+        Standard deviation of the noise in units of what was charged, over all answers of all runs; its standard error.
     auc
         How well the likelihood ratio tells runs with the canary from those without.
     runs
@@ -70,14 +78,21 @@ class PromiseAudit:
     alpha: float
     reached: float
     mu: float
+    noise: float
+    noise_error: float
     auc: float
     runs: int
     leaks: tuple[str, ...]
 
     @property
     def refutes(self) -> bool:
-        """Whether the promise is broken: by the bound, by the length of the answers, or by what was not noised."""
-        return self.epsilon_lower > self.claimed or self.reached > self.mu * (1 + 1e-6) or bool(self.leaks)
+        """Whether the promise is broken: by the bound, the answers' length, their noise, or by what was not noised."""
+        return (
+            self.epsilon_lower > self.claimed
+            or self.reached > self.mu * (1 + ROUNDING)
+            or self.noise < 1 - SURE * self.noise_error
+            or bool(self.leaks)
+        )
 
 
 def audit_promise(
@@ -125,9 +140,10 @@ def audit_promise(
         budget = Budget(first.epsilon, first.delta)  # type: ignore[arg-type]  # generators are not made without
         coins = rng.permutation(np.arange(runs) % 2 == 0)
         played = [_play(make, (without, with_canary), int(coin), seed + 1 + run) for run, coin in enumerate(coins)]
-    scores = np.array([score for score, _, _ in played])
+    scores = np.array([one.score for one in played])
     members, others = scores[coins], scores[~coins]
-    strength = gdp_mu_lower(members, others, rng, alpha / 2)
+    strength = _strength_at_zero(members, others, alpha / 2)
+    noise = np.concatenate([one.noise for one in played])
     return PromiseAudit(
         claimed=budget.epsilon,
         delta=budget.delta,
@@ -135,11 +151,13 @@ def audit_promise(
             epsilon_lower(members, others, rng, budget.delta, alpha / 2), gaussian_epsilon(strength, budget.delta)
         ),
         alpha=alpha,
-        reached=max(length for _, length, _ in played),
+        reached=max(one.length for one in played),
         mu=budget.mu,
+        noise=float(np.sqrt((noise**2).mean())),
+        noise_error=1.0 / math.sqrt(2 * len(noise)),
         auc=auc(members, others),
         runs=runs,
-        leaks=tuple(sorted({name for _, _, names in played for name in names})),
+        leaks=tuple(sorted({name for one in played for name in one.leaks})),
     )
 
 
@@ -150,10 +168,30 @@ def gaussian_epsilon(mu: float, delta: float) -> float:
     return float(dpa.get_epsilon_gaussian(1.0 / mu, delta)) if mu > 0 else 0.0
 
 
-def _play(
-    make: Callable[[], PrivateGenerator], worlds: tuple[Cohort, Cohort], real: int, seed: int
-) -> tuple[float, float, list[str]]:
-    """Return the likelihood ratio of one fit, the length of what the canary changes, and what it changes unnoised."""
+def _strength_at_zero(members: Floats, others: Floats, alpha: float) -> float:
+    """Return a lower bound on μ from the errors at a likelihood ratio of 1, the best threshold where noise is normal.
+
+    It is known beforehand, so that no runs are spent on choosing it.
+    """
+    rates = [
+        float(betaincinv(wrong + 1, n - wrong, 1 - alpha / 2)) if wrong < n else 1.0
+        for wrong, n in ((int((members <= 0).sum()), len(members)), (int((others >= 0).sum()), len(others)))
+    ]
+    return max(0.0, float(-norm.ppf(rates).sum()))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Likelihood ratio, length of what the canary changes, the noise in its units, and what was changed unnoised."""
+
+    score: float
+    length: float
+    noise: Floats
+    leaks: list[str]
+
+
+def _play(make: Callable[[], PrivateGenerator], worlds: tuple[Cohort, Cohort], real: int, seed: int) -> _Run:
+    """Fit in one world, and with the same answers in the other."""
     deep = isinstance(make(), PrivateDeepGenerator)
     with listening(deep) as told:
         model = make().fit(worlds[real], seed)
@@ -173,16 +211,17 @@ def _play(
     if names:
         # Whoever holds the model computes both, and sees which of them it is.
         score = math.inf if real else -math.inf
-    return score, math.sqrt(length), names
+    noise = np.concatenate([heard - exact for heard, exact in zip(told.heard, told.exact, strict=True)])
+    return _Run(score, math.sqrt(length), noise, names)
 
 
 def released(model: PrivateGenerator) -> dict[str, bytes]:
     """Return all that a model file holds of the data, and a twin, by name."""
     twin = model.sample(seed=0)
-    tables = {"var": model.frame_.var, "obs": model.frame_.obs, "classes": model.classes_, "columns of a twin": twin.obs}
+    frames = {"genes": model.frame_.var, "columns": model.frame_.obs, "classes": model.classes_, "table": twin.obs}
     arrays = {**model._state(), "class_sizes": model.class_sizes_, "a twin": twin.dense()}
     return {name: value.tobytes() for name, value in arrays.items()} | {
-        name: pack_frame(table).tobytes() for name, table in tables.items()
+        name: pack_frame(table).tobytes() for name, table in frames.items()
     }
 
 
