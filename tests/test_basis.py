@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(CohortError, match="no gene in common"):
         basis.aligned(planted(genes=[f"ENSG{gene}" for gene in range(40)]))
     lacking = [f"g{gene}" for gene in range(39)] + ["new"]
-    with pytest.raises(CohortError, match="1 of 40 genes are not in the basis cohort 0, such as 'new'"):
+    with pytest.raises(CohortError, match="1 of the cohort's 40 genes are not in the basis cohort 0, such as 'new'"):
         basis.aligned(planted(genes=lacking))
     counts = ts.datasets.simulate_cohort(10, 10, 50, seed=0)
     with pytest.raises(CohortError, match=r"continuous profiles; .* counts"):

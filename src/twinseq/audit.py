@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +191,7 @@ def audit_procedure(
         There is not one split, or there are not three fractions.
     """
     ordered = in_order(cohort, cohort)
-    known = known_generator(generator)
+    known = known_generator(generator, ordered.genes)
     steps = _Steps(progress, total=splits * N_ATTACK_STEPS)
     with threadpool_limits(1):
         red_team, curves = attack_procedure(ordered, known, splits, fractions, slow, seed, jobs, steps.attack)
@@ -228,7 +228,7 @@ def _attacked(
     steps: _Steps,
 ) -> AuditReport:
     """Add what the attacks found."""
-    known = None if generator is None else known_generator(generator)
+    known = None if generator is None else known_generator(generator, ordered["train"].genes)
     fitted = generator is not None and hasattr(generator, "frame_")
     model = (
         KnownModel(generator, None if ordered["train"].label else "all", ordered["train"].genes)
@@ -242,7 +242,7 @@ def _attacked(
         ordered.get("reference"),
         known,
         model,
-        None if generator is None else known_generator(generator).unfitted(),
+        None if known is None else known.unfitted(),
         slow,
         seed,
         jobs,
@@ -258,9 +258,9 @@ def _attacked(
     )
 
 
-def known_generator(generator: Generator) -> KnownGenerator:
-    """Return a generator as an attacker knows it, whether it is fitted or not."""
-    return KnownGenerator(generator.info.name, None, generator.params())
+def known_generator(generator: Generator, genes: Iterable[str]) -> KnownGenerator:
+    """Return a generator as an attacker knows it who holds ``genes``, whether it is fitted or not."""
+    return KnownGenerator(generator.info.name, None, generator.params(), genes)
 
 
 def described_generator(generator: Generator) -> dict[str, Any]:

@@ -6,6 +6,7 @@ some for each gene. That the cohort behind it is public is the user's word; a re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ class Basis:
     n_samples: int
     source: str
 
-    def aligned(self, cohort: Cohort, most: int | None = None) -> Basis:
-        """Return the basis for the genes of ``cohort``, in their order, with at most ``most`` axes.
+    def aligned(self, cohort: Cohort) -> Basis:
+        """Return the basis for the genes of ``cohort``, in their order.
 
         Raises
         ------
@@ -70,31 +71,39 @@ class Basis:
             raise CohortError(
                 f"The basis {self.source} is one of {self.kind} profiles; {cohort.source} holds {cohort.kind} ones."
             )
+        return self.of_genes(list(cohort.genes))
+
+    def of_genes(self, genes: Sequence[str]) -> Basis:
+        """Return the basis for ``genes``, in their order.
+
+        Raises
+        ------
+        CohortError
+            Some of them are not in the basis.
+        """
         place = {gene: index for index, gene in enumerate(self.genes)}
-        lacking = [gene for gene in cohort.genes if gene not in place]
-        if len(lacking) == cohort.n_genes:
+        lacking = [gene for gene in genes if gene not in place]
+        if len(lacking) == len(genes):
             raise CohortError(
-                f"{cohort.source} and the basis {self.source} have no gene in common ('{shorten(cohort.genes[0])}', "
+                f"The cohort and the basis {self.source} have no gene in common ('{shorten(genes[0])}', "
                 f"'{shorten(self.genes[0])}'). Use the same gene identifiers in both."
             )
         if lacking:
             raise CohortError(
-                f"{cohort.source}: {len(lacking):,} of {cohort.n_genes:,} genes are not in the basis {self.source}, "
+                f"{len(lacking):,} of the cohort's {len(genes):,} genes are not in the basis {self.source}, "
                 f"such as '{shorten(lacking[0])}'. Keep the common genes, or build the basis anew."
             )
-        rows = np.array([place[gene] for gene in cohort.genes])
-        axes = self.axes[: most or len(self.axes), rows]
+        rows = np.array([place[gene] for gene in genes])
+        axes = self.axes[:, rows]
         if len(rows) < len(self.genes):
             # Some genes are gone: the axes are made orthonormal again, as those of the part that is left.
-            _, strengths, axes = np.linalg.svd(
-                axes * np.sqrt(self.variances[: len(axes)])[:, None], full_matrices=False
-            )
+            _, strengths, axes = np.linalg.svd(axes * np.sqrt(self.variances)[:, None], full_matrices=False)
             variances = strengths**2
         else:
-            variances = self.variances[: len(axes)]
+            variances = self.variances
         return Basis(
-            tuple(cohort.genes), self.kind, self.location[rows], self.spread[rows], axes, variances,
-            self.explained[: len(axes)], self.n_samples, self.source,
+            tuple(genes), self.kind, self.location[rows], self.spread[rows], axes, variances,
+            self.explained, self.n_samples, self.source,
         )  # fmt: skip
 
     def residual(self) -> Floats:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from . import generators
 from .attacks import NotApplicableError, Samples
+from .basis import read_basis
 from .cohort import Cohort, Kind
 from .errors import CohortError, shorten
 from .generators import Generator, NotOfferedError
@@ -145,12 +146,21 @@ class KnownGenerator:
     ----------
     name, preset, params
         As for `twinseq.generators.create`.
+    genes
+        Names of the genes in the order in which the attacker holds them; a public basis is known by gene names.
     """
 
-    def __init__(self, name: str, preset: str | None = None, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        preset: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        genes: Iterable[str] | None = None,
+    ) -> None:
         self.name = name
         self.preset = preset
         self.params = dict(params or {})
+        self.genes = None if genes is None else list(genes)
 
     def unfitted(self) -> Generator:
         """Return the generator with its settings, not fitted yet."""
@@ -166,8 +176,25 @@ class KnownGenerator:
         """
         model = self.unfitted()
         try:
-            model.fit(cohort_of(samples), seed=seed)
+            model.fit(cohort_of(samples, genes=self.genes), seed=seed)
         except CohortError as error:
             raise NotApplicableError(f"the generator cannot be fitted: {error}") from error
         only = None if len(model.classes_.columns) else str(samples.labels[0])
         return KnownModel(model, only)
+
+    def public_axes(self) -> NDArray[np.float64] | None:
+        """Return the axes of the public basis among the settings, ``n_genes × k``; ``None`` where there is none.
+
+        Raises
+        ------
+        NotApplicableError
+            The basis cannot be read, or has other genes.
+        """
+        path = self.params.get("basis")
+        if path is None or self.genes is None:
+            return None
+        try:
+            basis = read_basis(path).of_genes(self.genes)
+        except CohortError as error:
+            raise NotApplicableError(f"the basis cannot be used: {error}") from error
+        return basis.axes.T / basis.spread[:, None]

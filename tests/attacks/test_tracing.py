@@ -275,3 +275,42 @@ def test_counts_are_traced_on_the_log_scale(counted):
     )
     expected = get("mean_tracing").score(View("T1", *logs), "ridge 1")
     np.testing.assert_allclose(get("mean_tracing").score(counted, "ridge 1"), expected, rtol=1e-12)
+
+
+class OnBasis:
+    """A generator that is known to use these axes."""
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def public_axes(self):
+        return self.axes
+
+
+def test_basis_tracing_sees_what_lies_along_the_axes():
+    rng = np.random.default_rng(5)
+    n, n_genes, k = 150, 400, 5
+    axes = np.linalg.qr(rng.standard_normal((n_genes, k)))[0]
+    members, others, reference, drawn = (rng.standard_normal((n, n_genes)) for _ in range(4))
+    # Of the members the twin has the mean along the axes, and nothing else.
+    twin = drawn + (members.mean(axis=0) - drawn.mean(axis=0)) @ axes @ axes.T
+    held = [Samples(values, np.full(len(values), "all"), "continuous") for values in (twin, reference)]
+    targets = Samples(np.vstack([members, others]), np.full(2 * n, "all"), "continuous")
+
+    def area(known):
+        view = View("T2", held[0], targets, held[1], OnBasis(known))
+        scores = get("basis_tracing").score(view, "means, 5 axes")
+        return auc(scores[:n], scores[n:])
+
+    # Closed form of tracing k independent means of n members with a reference as large.
+    assert area(axes) == pytest.approx(expected_auc(k, n, n), abs=0.05)
+    elsewhere = np.linalg.qr(np.hstack([axes, rng.standard_normal((n_genes, k))]))[0][:, k:]
+    assert abs(area(elsewhere) - 0.5) < 0.08
+
+
+def test_basis_tracing_needs_a_basis():
+    samples = Samples(np.random.default_rng(0).standard_normal((20, 30)), np.full(20, "all"), "continuous")
+    for axes, why in ((None, "no public basis"), (np.eye(30)[:, :3], "3 axes of 30 genes")):
+        view = View("T2", samples, samples, samples, OnBasis(axes))
+        with pytest.raises(NotApplicableError, match=why):
+            get("basis_tracing").score(view, "means, 5 axes")

@@ -1,6 +1,7 @@
 """The red team: one attack a file, a registry that explains them, a view that holds what each attacker may see."""
 
 from . import (
+    basis_tracing,
     confidence,
     contrast_tracing,
     domias_kde,
@@ -37,6 +38,7 @@ __all__ = [
     "Samples",
     "ThreatLevelError",
     "View",
+    "basis_tracing",
     "canary_audit",
     "confidence",
     "contrast_tracing",

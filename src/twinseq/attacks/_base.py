@@ -125,6 +125,9 @@ class Definition(Protocol):
     def fit(self, samples: Samples, seed: int) -> Model:
         """Fit the generator to ``samples``."""
 
+    def public_axes(self) -> Floats | None:
+        """Return the axes of the public basis that it uses, ``n_genes × k``, in units of log2 values; or ``None``."""
+
 
 class View:
     """What one attacker holds.

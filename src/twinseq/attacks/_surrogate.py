@@ -79,6 +79,9 @@ class Surrogate:
         """Fit to ``samples``; nothing in it is random."""
         return SurrogateModel(samples, self.keeps_margins)
 
+    def public_axes(self) -> None:
+        """Return ``None``: it uses no basis."""
+
 
 def _with_margins(drawn: Floats, seen: Floats) -> Floats:
     """Return quantiles of the values ``seen`` (``m × G``), each the mean of neighbours, in the order of ``drawn``."""

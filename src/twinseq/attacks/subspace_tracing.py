@@ -46,7 +46,7 @@ def subspace_tracing(view: View, k: int, contrast: bool) -> Floats:
         std, twin=std.twin @ basis, targets=std.targets @ basis, reference=std.reference @ basis
     )
     means = class_means(inside.twin, inside.twin_labels, inside.classes, "twin")
-    return trace(inside, means, _whitened(inside), contrast=contrast)
+    return trace(inside, means, whitened(inside), contrast=contrast)
 
 
 def _twin_axes(view: View) -> Axes:
@@ -54,6 +54,7 @@ def _twin_axes(view: View) -> Axes:
     return Axes.of(residuals(std.twin, std.twin_labels), len(std.twin) - len(std.classes))
 
 
-def _whitened(inside: Standard) -> Whitening:
+def whitened(inside: Standard) -> Whitening:
+    """Return the whitening of what the reference varies in within its classes, in a space of few dimensions."""
     left = residuals(inside.reference, inside.reference_labels)
     return Axes.of(left, len(left) - len(inside.classes)).ridge(0.01)
