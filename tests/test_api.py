@@ -28,6 +28,7 @@ def test_the_public_names():
         "de",
         "generators",
         "metrics",
+        "plan",
         "read",
         "write",
     ]

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from .audit import audit, audit_procedure
     from .cohort import Cohort
     from .io import read, write
+    from .plan import plan
 
-__all__ = ["Cohort", "attacks", "audit", "audit_procedure", "datasets", "de", "generators", "metrics", "read", "write"]
+__all__ = [
+    "Cohort", "attacks", "audit", "audit_procedure", "datasets", "de", "generators", "metrics", "plan", "read", "write",
+]  # fmt: skip
 __version__ = version("twinseq")
 
-_HOME = {"Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "read": "io", "write": "io"}
+_HOME = {"Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "plan": "plan", "read": "io", "write": "io"}
 
 
 class _Package(ModuleType):

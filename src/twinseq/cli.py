@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import __version__, basis_command, listings, terminal
+from . import __version__, basis_command, listings, plan_command, terminal
 from .errors import ConfigError, TwinseqError, shorten
 from .options import (
     BASIS,
@@ -72,6 +72,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(basis_command.app, name="basis")
+app.command(epilog=plan_command.EXAMPLES)(plan_command.plan)
 
 PARTS = ("train", "holdout", "reference")
 INTERRUPTED = 130
