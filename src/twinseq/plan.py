@@ -7,7 +7,6 @@ plan costs nothing and may be made as often as one likes. That the numbers of do
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,21 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from .basis import Basis, read_basis
 from .cohort import Cohort, shorten
-from .dp.budget import Budget, PrivacyWarning, check_delta
+from .dp.budget import Budget, check_delta
 from .dp.predict import Ceiling, ceiling
 from .errors import ConfigError, suggest
-from .forecast.noise import PANEL_LEVEL, WHOLE_LEVEL, Design, Noise, predicted
+from .forecast.design import are_counts, axes_of, budget_of, check_sizes, donors_of, level_of
+from .forecast.noise import Design, Noise, predicted
 from .forecast.tracing import Tracing, traced
+from .generators._private import FEW
 
 EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 PANELS = (500, 1000, 2000)
-AXES = (10, 40)
 CONTRAST = "subtypes"
 DELTA = 1e-5
 REPEATS = 2
-WHOLE = 5000
-"""Number of genes beyond which they are taken for all that are expressed, not for a panel of well-expressed ones."""
 LARGEST = 3e7
 """Donors × genes beyond which nothing is rehearsed."""
 SCHEMA = 1
@@ -200,7 +199,7 @@ def plan(
     >>> import twinseq as ts
     >>> found = ts.plan(donors={"case": 56, "control": 80}, genes=[1000], epsilons=[4], repeats=0)
     >>> round(found.table()[0]["noise_mean"], 1)
-    2.8
+    1.6
     """
     from .forecast.stand_in import CONTRASTS
 
@@ -212,7 +211,7 @@ def plan(
             raise ConfigError(
                 "State the donors of each class (donors=..., --donors case=56,control=80) or give a cohort."
             )
-        donors = _donors_of(cohort)
+        donors = donors_of(cohort)
         notes.append(
             "The donors of each class are taken from the cohort, and with that treated as public. State public numbers "
             "(--donors) where they are not."
@@ -230,15 +229,17 @@ def plan(
         )  # fmt: skip
     total = sum(sizes.values())
     delta = min(DELTA, 0.1 / total) if delta is None else delta
-    budgets = [_budget(epsilon, delta) for epsilon in sorted(set(epsilons))]
+    budgets = [budget_of(epsilon, delta) for epsilon in sorted(set(epsilons))]
     if not budgets:
         raise ConfigError("State at least one epsilon.")
     check_delta(budgets[0], math.ceil(total), source)
-    _check_sizes(sizes, budgets[-1])
-    wanted = _axes(axes, basis, n_genes)
+    check_sizes(sizes, budgets[-1])
+    public = None if basis is None else read_basis(Path(basis))
+    wanted = axes_of(axes, public, n_genes)
     routes = [(size, None) for size in panels] + [(n_genes, k) for k in wanted]
     designs = [
-        Design(sizes, size, _are_counts(cohort), bool(cohort and cohort.covariates), _level(size)) for size, _ in routes
+        Design(sizes, size, are_counts(cohort), bool(cohort and cohort.covariates), level_of(size))
+        for size, _ in routes
     ]
     forecasts: list[Forecast] = []
     every = len(routes) * len(budgets) * repeats
@@ -252,12 +253,16 @@ def plan(
     for number, ((size, k), design) in enumerate(zip(routes, designs, strict=True)):
         scores: list[Any] = [(None, None, None)] * len(budgets)
         if repeats and total * size <= LARGEST and len(sizes) > 1:
-            scores = _rehearsed(design, budgets, k, contrast, np.random.default_rng([seed, number]), repeats, step)
+            scores = _rehearsed(
+                design, budgets, k, contrast, np.random.default_rng([seed, number]), repeats, step, public
+            )
         elif repeats and len(sizes) > 1:
             notes.append(f"{route_name(size, k)}: too large to be rehearsed; noise and ceilings only.")
         for budget, (f1, tpr, fpr) in zip(budgets, scores, strict=True):
-            noise = predicted(design, budget, k)
-            lost = tuple(name for name, number in sizes.items() if number < _few() * noise.count)
+            noise = predicted(
+                design, budget, k, None if public is None or k is None else float(public.explained[k - 1])
+            )
+            lost = tuple(name for name, number in sizes.items() if number < FEW * noise.count)
             forecasts.append(Forecast(budget.epsilon, size, k, noise, f1, tpr, fpr, lost))
     notes.append(
         "Panels are taken to be chosen without a look at the cohort; one that is found in it costs a part more."
@@ -278,89 +283,14 @@ def route_name(genes: int, axes: int | None) -> str:
 
 def _rehearsed(
     design: Design, budgets: Sequence[Budget], axes: int | None, contrast: str, rng: np.random.Generator, repeats: int,
-    step: Callable[[], None],
+    step: Callable[[], None], public: Basis | None,
 ) -> list[tuple[float, float, float]]:  # fmt: skip
     """Return F1 ratio, TPR and FPR at each budget, the mean over rehearsals."""
-    from .forecast.rehearsal import rehearse
+    from .forecast.rehearsal import PUBLIC, rehearse
     from .forecast.stand_in import CONTRASTS
 
+    samples = PUBLIC if public is None else public.n_samples
     epsilons, delta = [budget.epsilon for budget in budgets], budgets[0].delta
-    found = [rehearse(design, epsilons, delta, axes, CONTRASTS[contrast], rng, step) for _ in range(repeats)]
+    found = [rehearse(design, epsilons, delta, axes, CONTRASTS[contrast], rng, step, samples) for _ in range(repeats)]
     values = np.array([[(one.f1, one.tpr, one.fpr) for one in run] for run in found])
     return [(float(f1), float(tpr), float(fpr)) for f1, tpr, fpr in np.nanmean(values, axis=0)]
-
-
-def _donors_of(cohort: Cohort) -> dict[str, float]:
-    """Return the donors of each class; one of several classes counts as a part in each, as the generator has it."""
-    from .dp.mechanisms import donor_weights
-    from .generators._base import class_names, class_table
-
-    codes, classes = class_table(cohort)
-    counts = np.bincount(codes, donor_weights(cohort.donors()), minlength=len(classes))
-    names = class_names(classes) if len(classes.columns) else ["all"]
-    return dict(zip(names, map(float, counts), strict=True))
-
-
-def _are_counts(cohort: Cohort | None) -> bool:
-    return cohort is None or cohort.kind == "counts"
-
-
-def _level(genes: int) -> float:
-    return WHOLE_LEVEL if genes > WHOLE else PANEL_LEVEL
-
-
-def _budget(epsilon: float, delta: float) -> Budget:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PrivacyWarning)  # nothing is promised yet
-        return Budget(epsilon, delta)
-
-
-def _few() -> float:
-    from .generators._private import FEW
-
-    return FEW
-
-
-def _check_sizes(sizes: Mapping[str, float], largest: Budget) -> None:
-    """Refuse a design of which a class is lost at every ε.
-
-    Raises
-    ------
-    ConfigError
-        There is such a class.
-    """
-    from .generators._private import COUNTS_SHARE
-
-    noise = largest.multiplier(COUNTS_SHARE)
-    small = [name for name, number in sizes.items() if number < _few() * noise]
-    if not small:
-        return
-    name = min(small, key=lambda each: sizes[each])
-    enough = largest.epsilon
-    while _few() * _budget(enough, largest.delta).multiplier(COUNTS_SHARE) > sizes[name]:
-        enough *= 1.1
-    others = sorted((other for other in sizes if other != name), key=lambda each: sizes[each])
-    merge = f"Merge it with another class, such as '{shorten(others[0])}', or t" if others else "T"
-    raise ConfigError(
-        f"Class '{shorten(name)}' has {sizes[name]:.0f} donors: at epsilon = {largest.epsilon:g} their number has a "
-        f"noise of ± {noise:.0f}, and it cannot be told from nothing. {merge}ake epsilon = {math.ceil(enough)} or more."
-    )
-
-
-def _axes(axes: Sequence[int] | None, basis: str | Path | None, n_genes: int) -> list[int]:
-    """Return the numbers of axes to compare.
-
-    Raises
-    ------
-    ConfigError
-        A number is out of range.
-    """
-    most = n_genes
-    if basis is not None:
-        from .basis import read_basis
-
-        most = len(read_basis(Path(basis)).axes)
-    wanted = sorted(set(axes)) if axes is not None else [k for k in AXES if k < most] + ([most] if basis else [])
-    if not all(1 <= k <= most for k in wanted):
-        raise ConfigError(f"A basis here has between 1 and {most:,} axes.")
-    return wanted

@@ -50,7 +50,7 @@ class Outcome:
 
 def rehearse(
     design: Design, epsilons: Sequence[float], delta: float, axes: int | None, contrast: Contrast,
-    rng: np.random.Generator, step: Callable[[], None],
+    rng: np.random.Generator, step: Callable[[], None], n_public: int = PUBLIC,
 ) -> list[Outcome]:  # fmt: skip
     """Fit twins of one made-up cohort, one for each ε, and judge them.
 
@@ -68,6 +68,8 @@ def rehearse(
         For the stand-in; the noise of privacy hangs on no seed.
     step
         Called after each twin.
+    n_public
+        Samples of the made-up public cohort.
     """
     sizes = np.maximum(np.rint(list(design.donors.values())), 2).astype(np.intp)
     people = make_up(sizes, design.n_genes, contrast, design.level, rng)
@@ -83,7 +85,7 @@ def rehearse(
         warnings.simplefilter("ignore", PrivacyWarning)
         basis = None
         if axes is not None:
-            public = people.draw(np.maximum(np.rint(sizes * PUBLIC / sizes.sum()), 1).astype(np.intp), rng)
+            public = people.draw(np.maximum(np.rint(sizes * n_public / sizes.sum()), 1).astype(np.intp), rng)
             basis = str(build_basis(public).save(Path(folder) / "public.basis"))
         for epsilon in epsilons:
             twin = _twin(cohort, epsilon, delta, basis, axes, rng)
