@@ -76,7 +76,8 @@ def test_quantities_stay_within_their_ranges_and_whole_ones_are_whole(clinic):
     assert 59 < age.max() <= 60
     # Whoever lies outside is counted at the edge.
     assert (age < 51).mean() == pytest.approx((clinic.obs["age"].dropna() < 51).mean(), abs=0.03)
-    assert set(drawn["visits"]) == {3, 4, 5}
+    # The highest one shares its bin with numbers below it.
+    assert {3, 4} <= set(drawn["visits"]) <= {3, 4, 5}
     assert all(isinstance(visits, int) for visits in drawn["visits"])
 
 

@@ -8,6 +8,7 @@ covariates are drawn independently.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,8 +62,13 @@ class PrivateColumn:
                 drawn[row] = self.levels[code]
             else:
                 number = rng.uniform(self.edges[code], self.edges[code + 1])
-                drawn[row] = round(number) if self.whole else number
+                drawn[row] = self._whole_in(code, number) if self.whole else number
         return drawn
+
+    def _whole_in(self, code: int, number: float) -> int:
+        """Return the whole number below ``number`` where that is in the bin too, else the lowest, or nearest, one."""
+        least = math.ceil(self.edges[code])
+        return max(math.floor(number), least) if least <= self.edges[code + 1] else round(number)
 
 
 @dataclass(frozen=True)
