@@ -24,7 +24,8 @@ from twinseq.redteam.transcripts import PathError, listening
 pytestmark = pytest.mark.filterwarnings("ignore::twinseq.dp.PrivacyWarning")
 NAMES = [name for name in generators.names() if generators.info(name).family == "dp"]
 SMALL: dict[str, dict[str, Any]] = {
-    "dp-cvae": {"latent": 2, "hidden": 2, "steps": 4, "rate": 1.0},
+    "dp-cvae": {"latent": 2, "steps": 4, "rate": 1.0},
+    "dp-ctgan": {"steps": 4, "rate": 1.0},
 }
 DELTA = 1e-3
 N, N_GENES, FEW = 40, 6, 4

@@ -6,6 +6,8 @@ time can be followed, and a fit that is given its answers has no noise of its ow
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -102,6 +104,7 @@ def _listen_to_mechanisms(stack: ExitStack, found: Transcript, known: Callable[[
 def _listen_to_training(stack: ExitStack, found: Transcript, known: Callable[[int], Any]) -> None:
     import torch
 
+    from .. import generators
     from ..dp import entropy
     from ..generators import _private_training as training
 
@@ -127,7 +130,12 @@ def _listen_to_training(stack: ExitStack, found: Transcript, known: Callable[[in
         drawn: Floats = np.random.default_rng(len(found.raw)).standard_normal(shape)
         return drawn
 
-    stack.enter_context(patch.object(training, "noisy_gradients", listened))
+    # All loops of training are loaded first, lest one of them takes the listener for the function and keeps it.
+    for found_module in pkgutil.iter_modules(generators.__path__):
+        if found_module.name.startswith("_private"):
+            module = importlib.import_module(f"{generators.__name__}.{found_module.name}")
+            if hasattr(module, "noisy_gradients"):
+                stack.enter_context(patch.object(module, "noisy_gradients", listened))
     stack.enter_context(patch.object(entropy, "normals", within_loss))
 
 
