@@ -18,6 +18,7 @@ from . import (
     mvn,
     nmf,
     pca_ctgan,
+    scdesign2,
     smote,
     wgan_gp,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "nmf",
     "pca_ctgan",
     "register",
+    "scdesign2",
     "smote",
     "wgan_gp",
 ]
