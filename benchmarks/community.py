@@ -207,7 +207,7 @@ def planned(models: Iterable[Model], genes: Iterable[str], folds: int, with_shad
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", metavar="TITLE", help="rows of the table, by title or generator")
+    parser.add_argument("--only", nargs="+", metavar="TITLE", help="rows of the table, by title, else generator")
     parser.add_argument("--folds", type=int, default=FOLDS, choices=range(1, FOLDS + 1), help="most folds")
     parser.add_argument("--genes", nargs="+", choices=GENE_SETS, default=list(GENE_SETS), help="gene sets")
     parser.add_argument("--quick", action="store_true", help="one fold, landmark genes")
@@ -216,7 +216,9 @@ def main() -> None:
     parser.add_argument("--again", choices=("failed", "all"), help="measure anew what the cache holds")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder of the outcomes")
     options = parser.parse_args()
-    chosen = [m for m in MODELS if options.only is None or m.title in options.only or m.name in options.only]
+    titles = {m.title for m in MODELS}
+    words = set(options.only or titles)
+    chosen = [m for m in MODELS if m.title in words or m.name in words - titles]
     absent = {model.title: why for model in MODELS if (why := hindrance(model))}
     for model in chosen:
         if model.title in absent:

@@ -70,6 +70,7 @@ DP_PGM = {
     10.0: published(0.921, None, None, 0.592),
 }
 EPSILONS = (1.0, 4.0, 10.0)
+DELTA = 1e-5
 PUBLISHED_PRIVATE = {"dp-pgm": DP_PGM, "dp-cvae": {4.0: DP_CVAE}}
 
 MODELS = (
@@ -95,13 +96,13 @@ MODELS = (
     Model("smote", "smote"),
     Model("bootstrap", "bootstrap"),
     *(
-        Model(f"{name}, ε = {epsilon:g}", name, None, {"epsilon": epsilon}, rows.get(epsilon, {}))
+        Model(f"{name}, ε = {epsilon:g}", name, None, {"epsilon": epsilon, "delta": 1e-5}, rows.get(epsilon, {}))
         for name in ("dp-copula", "dp-pgm", "dp-cvae", "dp-ctgan", "dp-nmf")
         for rows in (PUBLISHED_PRIVATE.get(name, {}),)
         for epsilon in EPSILONS
     ),
-    Model("dp-cvae, paper, ε = 4", "dp-cvae", "paper", {"epsilon": 4.0}, DP_CVAE, folds=1),
-    Model("dp-ctgan, paper, ε = 50", "dp-ctgan", "paper", {"epsilon": 50.0}, DP_CTGAN, folds=1),
+    Model("dp-cvae, paper, ε = 4", "dp-cvae", "paper", {"epsilon": 4.0, "delta": 1e-5}, DP_CVAE, folds=1),
+    Model("dp-ctgan, paper, ε = 50", "dp-ctgan", "paper", {"epsilon": 50.0, "delta": 1e-5}, DP_CTGAN, folds=1),
 )
 SHADOWED = ("cvae", "diffusion")
 
