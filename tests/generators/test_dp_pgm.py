@@ -22,7 +22,8 @@ from twinseq.generators._marginals import (
     values_at,
 )
 from twinseq.generators._star import class_means, difference_variance, metagene_means, within_spread
-from twinseq.generators._waves import measure_places
+from twinseq.generators._waves import PERIODS, measure_places
+from twinseq.generators._waves import WEIGHTS as PERIOD_WEIGHTS
 
 from .planted import cohort_of, same_draws
 
@@ -147,6 +148,32 @@ def test_places_of_normal_genes_are_found():
     places = measure_places(a, np.ones(len(a)), BOUNDS, len(a), 1e-3, Ledger())
     np.testing.assert_allclose(places.location, location, atol=0.2)
     np.testing.assert_allclose(places.spread, spread, rtol=0.25)
+
+
+def test_no_two_places_look_alike_to_the_waves():
+    """Answers of two genes of the usual spread that lie an eighth of the range apart, or more, for one donor."""
+    shifts, spread = np.linspace(0.125, 0.95, 300), 0.055
+    turns = 2 * np.pi / PERIODS[:, None]
+    heights = PERIOD_WEIGHTS[:, None] * np.exp(-((turns * spread) ** 2) / 2)
+    apart = np.linalg.norm(heights * 2 * np.sin(turns * shifts / 2), axis=0)
+    assert apart.min() > 0.9
+    assert np.sum(PERIOD_WEIGHTS**2) == pytest.approx(1.0)
+
+
+def test_balanced_draws_have_the_shares_of_the_tables(rich):
+    fitted = rich[2]
+
+    def misfit(balanced):
+        other = model(5e4, balanced=balanced)
+        other.__dict__ |= {name: value for name, value in vars(fitted).items() if name.endswith("_")}
+        drawn = (other.sample(design={"a": 40, "b": 25}, seed=3).dense() - fitted.location_) / fitted.spread_
+        found = np.stack([(bins_of(drawn[:40]) == number).mean(axis=0) for number in range(4)], axis=-1)
+        single = other.sample(design={"b": 1}, seed=1).dense()
+        assert not np.allclose(single, other.sample(design={"b": 1}, seed=2).dense())
+        return np.abs(found - fitted.tables_[0]).max()
+
+    assert misfit(True) < 1 / 40
+    assert misfit(False) > 0.1
 
 
 def test_much_noise_leaves_the_error_that_is_claimed():

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
+from scipy.stats import rankdata
 
 from ..cohort import Cohort
 from ..dp.budget import Spending
@@ -25,6 +26,7 @@ from ._marginals import (
     require_mbi,
     values_at,
 )
+from ._margins import stratum_rows
 from ._private import PrivateGenerator
 from ._registry import register
 from ._star import Means, Metagenes, class_means, metagene_means, within_spread
@@ -37,6 +39,8 @@ ENOUGH = 12.0
 """Donors over the noise of one cell from which metagenes are worth their share."""
 SCORES_SHARE = 0.06
 FARTHEST = 3.0
+LEAST_DRAWS = 10
+"""Draws that a balanced class is taken from at least, so that single samples are not all medians."""
 MOST_EXPLAINED = 0.8
 LEAST_WITHIN = 0.15
 
@@ -69,6 +73,8 @@ class PrivateGraphicalModel(PrivateGenerator):
         budget is too small for them.
     metagene_share
         Share of what is left after the waves that is spent on metagenes.
+    balanced
+        Spread the draws of each class evenly over each gene's distribution.
 
     Warnings
     --------
@@ -84,7 +90,7 @@ class PrivateGraphicalModel(PrivateGenerator):
         reference="McKenna, Sheldon & Miklau 2019, ICML; paper: Öztürk et al. 2026, bioRxiv 10.64898/2026.03.02.707794",
         extra="pgm",
     )
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"metagenes": 0}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"metagenes": 0, "balanced": False}}
 
     def __init__(
         self,
@@ -95,6 +101,7 @@ class PrivateGraphicalModel(PrivateGenerator):
         ranges: str | None = None,
         metagenes: int | None = None,
         metagene_share: float = 0.5,
+        balanced: bool = True,
     ) -> None:
         if metagenes is not None and metagenes < 0:
             raise ConfigError(f"dp-pgm: metagenes must be 0 or more, not {metagenes}.")
@@ -107,6 +114,7 @@ class PrivateGraphicalModel(PrivateGenerator):
         self.ranges = ranges
         self.metagenes = metagenes
         self.metagene_share = metagene_share
+        self.balanced = balanced
         self._check_privacy()
 
     def _fit_profiles(
@@ -184,16 +192,20 @@ class PrivateGraphicalModel(PrivateGenerator):
         return Metagenes(means, _positive(correlations, 0.1), agreement / n, (multiplier * length / n) ** 2)
 
     def _draw(self, codes: NDArray[np.intp], rng: np.random.Generator) -> Floats:
-        shift = np.zeros((len(codes), len(self.location_)))
-        explained = np.zeros(len(self.location_))
+        spread, loadings, explained = np.zeros((0, 0)), self.loadings_, np.zeros(len(self.location_))
         if len(self.correlations_):
             shares = np.maximum(self.counts_, 2.0) / np.maximum(self.counts_, 2.0).sum()
             spread = _positive(self.correlations_ - (self.scores_ * shares[:, None]).T @ self.scores_, LEAST_WITHIN)
             explained = np.einsum("kg,kl,lg->g", self.loadings_, spread, self.loadings_)
             loadings = self.loadings_ * np.sqrt(np.minimum(1.0, MOST_EXPLAINED / np.maximum(explained, 1e-12)))
-            shift = rng.standard_normal((len(codes), len(spread))) @ np.linalg.cholesky(spread).T @ loadings
-        rest = np.sqrt(1.0 - np.minimum(explained, MOST_EXPLAINED))
-        levels = ndtr(shift + rest * rng.standard_normal(shift.shape))
+        shared = np.linalg.cholesky(spread).T @ loadings
+        own = np.sqrt(1.0 - np.minimum(explained, MOST_EXPLAINED))
+        levels = np.empty((len(codes), len(own)))
+        for _, rows in stratum_rows(codes):
+            n = max(len(rows), LEAST_DRAWS) if self.balanced else len(rows)
+            latent = rng.standard_normal((n, len(shared))) @ shared + own * rng.standard_normal((n, len(own)))
+            drawn = (rankdata(latent, axis=0) - 0.5) / n if self.balanced else ndtr(latent)
+            levels[rows] = drawn[: len(rows)]
         standard = values_at(levels, codes, self.tables_, self.means_, self.within_)
         values: Floats = self.location_ + self.spread_ * standard
         return values
