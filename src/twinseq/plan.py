@@ -29,8 +29,8 @@ PANELS = (500, 1000, 2000)
 CONTRAST = "subtypes"
 DELTA = 1e-5
 REPEATS = 2
-LARGEST = 3e7
-"""Donors × genes beyond which nothing is rehearsed."""
+LARGE, LARGEST = 1e6, 3e7
+"""Donors × genes beyond which one rehearsal has to do, and beyond which there is none."""
 SCHEMA = 1
 Step = Callable[[int, int, str], None]
 
@@ -242,7 +242,8 @@ def plan(
         for size, _ in routes
     ]
     forecasts: list[Forecast] = []
-    every = len(routes) * len(budgets) * repeats
+    rehearsals = [_rehearsals(total * size, repeats) if len(sizes) > 1 else 0 for size, _ in routes]
+    every = len(budgets) * sum(rehearsals)
     done = 0
 
     def step() -> None:
@@ -250,11 +251,11 @@ def plan(
         done += 1
         progress(done, every, "rehearsing on made-up cohorts")
 
-    for number, ((size, k), design) in enumerate(zip(routes, designs, strict=True)):
+    for number, ((size, k), design, times) in enumerate(zip(routes, designs, rehearsals, strict=True)):
         scores: list[Any] = [(None, None, None)] * len(budgets)
-        if repeats and total * size <= LARGEST and len(sizes) > 1:
+        if times:
             scores = _rehearsed(
-                design, budgets, k, contrast, np.random.default_rng([seed, number]), repeats, step, public
+                design, budgets, k, contrast, np.random.default_rng([seed, number]), times, step, public
             )
         elif repeats and len(sizes) > 1:
             notes.append(f"{route_name(size, k)}: too large to be rehearsed; noise and ceilings only.")
@@ -274,6 +275,11 @@ def plan(
         {budget.epsilon: ceiling(budget) for budget in budgets},
         tuple(traced(size, sizes) for size in panels), tuple(notes),
     )  # fmt: skip
+
+
+def _rehearsals(values: float, repeats: int) -> int:
+    """Return how many rehearsals a cohort with so many values gets."""
+    return 0 if values > LARGEST else min(repeats, 1) if values > LARGE else repeats
 
 
 def route_name(genes: int, axes: int | None) -> str:
