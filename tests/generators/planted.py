@@ -20,7 +20,8 @@ DONOR = "donor"
 SMALL: dict[str, dict[str, Any]] = {
     "cvae": {"latent": 4, "hidden": "16", "steps": 40},
     "cvae-gmm": {"latent": 4, "hidden": "16", "steps": 40},
-    "dp-cvae": {"epsilon": 50.0, "delta": 1e-3, "latent": 3, "hidden": 4, "steps": 12, "rate": 1.0},
+    "dp-cvae": {"epsilon": 50.0, "delta": 1e-3, "latent": 3, "hidden": "4", "steps": 12, "rate": 1.0},
+    "dp-ctgan": {"epsilon": 50.0, "delta": 1e-3, "steps": 12, "rate": 1.0},
     "diffusion": {"width": 16, "factors": 4, "steps": 40, "sampling_steps": 8},
     "wgan-gp": {"latent": 4, "hidden": "16", "critic": "16", "steps": 40},
     "ctgan": {"latent": 4, "hidden": "16", "critic": "16", "modes": 1, "steps": 40},

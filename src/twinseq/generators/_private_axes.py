@@ -88,7 +88,7 @@ def turned_axes(
         Account.
     """
     cut = clipped(rows, reach)
-    root, _ = _whitening(cut @ axes.T, weights, n_donors, SCORE_REACH * reach, multipliers[0], ledger, "scores")
+    root, _ = whitening(cut @ axes.T, weights, n_donors, SCORE_REACH * reach, multipliers[0], ledger, "scores")
     longest = WIDE * math.sqrt(len(axes))
     scores = clipped(cut @ axes.T @ root, longest)
     with_genes = gaussian(
@@ -123,7 +123,7 @@ def measured_along(
     """
     total = counts.sum()
     along = rows @ axes.T
-    root, covariance = _whitening(along, weights, total, SCORE_REACH * reach, multipliers[0], ledger, "axes")
+    root, covariance = whitening(along, weights, total, SCORE_REACH * reach, multipliers[0], ledger, "axes")
     longest = WIDE * math.sqrt(len(axes))
     scores = clipped(along @ root, longest)
     sums = np.stack([(weights * (codes == code)) @ scores for code in range(len(counts))])
@@ -185,7 +185,7 @@ def measured_on_scale(
     return means, (vectors * np.maximum(values, 0.0)) @ vectors.T
 
 
-def _whitening(
+def whitening(
     along: Floats, weights: Floats, n_donors: float, reach: float, multiplier: float, ledger: Ledger, what: str
 ) -> tuple[Floats, Floats]:
     """Return a map to scores of about unit variance, and the noisy second moment along the axes."""

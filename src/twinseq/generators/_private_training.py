@@ -33,6 +33,8 @@ Losses = Callable[[Tensor], Tensor]
 """From numbers of samples to their losses, one each, that hang on nothing but the sample and independent noise."""
 AVERAGED = 0.3
 """Share of the steps, the last ones, whose weights are averaged."""
+AT_ONCE = 2**24
+"""Most gradients of single weights and donors that are held at once."""
 MIXING = (nn.modules.batchnorm._BatchNorm,)
 
 
@@ -142,12 +144,24 @@ def cut_sums(weights: Sequence[nn.Parameter], losses: Losses, rows: Tensor, owne
         return [torch.zeros_like(weight) for weight in weights]
     for weight in weights:
         weight.grad_sample = None  # type: ignore[attr-defined]
-    losses(rows).sum().backward()  # type: ignore[no-untyped-call]
     present, place = torch.unique(owner, return_inverse=True)
+    at_once = max(1, AT_ONCE // sum(weight.numel() for weight in weights))
+    totals = [torch.zeros_like(weight) for weight in weights]
+    for first in range(0, len(present), at_once):
+        chosen = (place >= first) & (place < first + at_once)
+        losses(rows[chosen]).sum().backward()  # type: ignore[no-untyped-call]
+        n_donors = min(at_once, len(present) - first)
+        for total, part in zip(totals, _cut_by_donor(weights, place[chosen] - first, n_donors, clip), strict=True):
+            total += part
+    return totals
+
+
+def _cut_by_donor(weights: Sequence[nn.Parameter], place: Tensor, n_donors: int, clip: float) -> list[Tensor]:
+    """Return the sum over donors of the cut gradients that Opacus has left in ``weights``, and take them away."""
     by_donor = []
     for weight in weights:
         sample = weight.grad_sample  # type: ignore[attr-defined]
-        total = torch.zeros((len(present), *weight.shape), dtype=weight.dtype)
+        total = torch.zeros((n_donors, *weight.shape), dtype=weight.dtype)
         by_donor.append(total if sample is None else total.index_add_(0, place, sample))
         weight.grad_sample = None  # type: ignore[attr-defined]
     squares = torch.stack([part.flatten(1).double().square().sum(1) for part in by_donor]).sum(0)
