@@ -70,7 +70,6 @@ DP_PGM = {
     10.0: published(0.921, None, None, 0.592),
 }
 EPSILONS = (1.0, 4.0, 10.0)
-DELTA = 1e-5
 PUBLISHED_PRIVATE = {"dp-pgm": DP_PGM, "dp-cvae": {4.0: DP_CVAE}}
 
 MODELS = (
