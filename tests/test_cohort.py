@@ -128,3 +128,19 @@ def test_cell_types_may_not_be_missing(adata):
 def test_names_are_shortened_for_messages():
     assert shorten("gene") == "gene"
     assert shorten("x" * 100, 10) == "x" * 9 + "…"
+
+
+def test_a_part_keeps_all_levels_of_its_classes_but_no_donor():
+    obs = pd.DataFrame(
+        {
+            "group": pd.Categorical(["a", "a", "b", "b"]),
+            "site": pd.Categorical(["x", "y", "x", "z"]),
+            "person": pd.Categorical(["p1", "p2", "p3", "p4"]),
+        },
+        index=["s1", "s2", "s3", "s4"],
+    )
+    cohort = Cohort(ad.AnnData(np.ones((4, 2)), obs=obs), label="group", donor="person", covariates=("site",))
+    part = cohort.subset(np.array([0, 1]))
+    assert list(part.obs["group"].cat.categories) == ["a", "b"]
+    assert list(part.obs["site"].cat.categories) == ["x", "y", "z"]
+    assert list(part.obs["person"].cat.categories) == ["p1", "p2"]

@@ -146,8 +146,15 @@ class Cohort:
         return dataclasses.replace(self, adata=adata, **changes)
 
     def subset(self, rows: NDArray[Any]) -> Cohort:
-        """Return the samples in ``rows`` (indices or mask) as a cohort of their own."""
-        return self.with_adata(self.adata[rows].copy())
+        """Return the samples in ``rows`` (indices or mask) as a cohort of their own.
+
+        Classes and covariates keep all their levels: which of them a part happens to hold may hang on a single donor.
+        """
+        part = self.adata[rows].copy()
+        for column in (self.label, self.cell_type, *self.covariates):
+            if column is not None and isinstance(self.obs[column].dtype, pd.CategoricalDtype):
+                part.obs[column] = part.obs[column].cat.set_categories(self.obs[column].cat.categories)
+        return self.with_adata(part)
 
     def split(self, fractions: Sequence[float] = (0.6, 0.2, 0.2), seed: int = 0) -> tuple[Cohort, ...]:
         """Split by donor, stratified by class, into disjoint parts.
