@@ -1,5 +1,7 @@
 """Public bases: what they learn, how they fit another cohort, and their files."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,6 +96,9 @@ def test_foreign_files_are_refused(tmp_path):
     (tmp_path / "text.basis").write_text("hello")
     with pytest.raises(CohortError, match=r"text\.basis"):
         read_basis(tmp_path / "text.basis")
+    skewed = dataclasses.replace(build_basis(planted(), 3), axes=np.ones((3, 40)))
+    with pytest.raises(CohortError, match="not orthonormal"):
+        read_basis(skewed.save(tmp_path / "skewed.basis"))
     model = ts.generators.create("mvn").fit(planted()).save(tmp_path / "model.npz")
     with pytest.raises(CohortError, match=r"model\.npz"):
         read_basis(model)

@@ -24,6 +24,7 @@ PER_FACTOR = 3
 """Samples of the public cohort for each factor."""
 FOLDS = 5
 LEAST_SPREAD = 0.05
+ORTHONORMAL = 1e-6
 WHAT = "twinseq basis"
 
 
@@ -199,6 +200,8 @@ def read_basis(path: str | Path) -> Basis:
             raise ValueError("arrays of other shapes")
         if not all(np.isfinite(part).all() for part in parts.values()) or (parts["spread"] <= 0).any():
             raise ValueError("values that no basis has")
+        if np.abs(parts["axes"] @ parts["axes"].T - np.eye(k)).max() > ORTHONORMAL or (parts["variances"] < 0).any():
+            raise ValueError("axes that are not orthonormal")
         return Basis(
             genes, str(header["kind"]), **parts, n_samples=int(header["n_samples"]), source=str(header["source"])
         )

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from ..cohort import Cohort, shorten
 from ..dp.budget import Budget, PrivacyWarning, Spending, check_delta
-from ..dp.ledger import Ledger
+from ..dp.ledger import Ledger, LedgerError
 from ..dp.mechanisms import donor_weights, gaussian
 from ..errors import CohortError, ConfigError
 from ._base import Frame, Generator, class_names, class_table, random_from, takes_kind
@@ -37,6 +37,7 @@ SIZES_SHARE = 0.01
 COVARIATES_SHARE = 0.04
 PANEL_SHARE = 0.1
 """Of each of the two questions by which a panel is chosen."""
+ROUNDING = 1e-4
 FEW = 2.0
 """Standard deviations of the noise on its count below which a class is as good as not there."""
 
@@ -145,6 +146,9 @@ class PrivateGenerator(Generator):
         )
         with threadpool_limits(1):
             self._fit_profiles(self.scale_.apply(cohort), codes, weights, spending, rng)
+        spent = ledger.epsilon(budget.delta)
+        if spent > budget.epsilon * (1.0 + ROUNDING):
+            raise LedgerError(f"{self.info.name} has spent epsilon = {spent:.6g} of {budget.epsilon:g}. This is a bug.")
         self.ledger_ = ledger
         frame = Frame.of(cohort)
         self.frame_ = Frame(frame.var[[]], frame.obs, frame.roles, frame.dtype, frame.sparse)

@@ -204,7 +204,7 @@ class DpCopula(PrivateGenerator):
         shift = real / (real + noise**2) * step
         rows -= shift
         along = rows @ axes.T
-        outside = np.minimum((rows**2).sum(axis=1) - (along**2).sum(axis=1), reach**2) / reach**2
+        outside = np.clip((rows**2).sum(axis=1) - (along**2).sum(axis=1), 0.0, reach**2) / reach**2
         energy = gaussian(np.array([weights @ outside]), 1.0, take("energy"), ledger, "variance outside the basis")
         asked = (take("first means"), take("second means"), take("covariance"))
         means, within = measured_on_scale(along / strength, codes, weights, counts, asked, ledger)

@@ -105,8 +105,8 @@ class PrivateGraphicalModel(PrivateGenerator):
     ) -> None:
         if metagenes is not None and metagenes < 0:
             raise ConfigError(f"dp-pgm: metagenes must be 0 or more, not {metagenes}.")
-        if not 0 < metagene_share < 1:
-            raise ConfigError(f"dp-pgm: metagene_share must be between 0 and 1, not {metagene_share}.")
+        if not SCORES_SHARE < metagene_share < 1:
+            raise ConfigError(f"dp-pgm: metagene_share must be between {SCORES_SHARE:g} and 1, not {metagene_share}.")
         self.epsilon = epsilon
         self.delta = delta
         self.bounds = bounds
