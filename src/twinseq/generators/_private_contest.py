@@ -7,7 +7,8 @@ The critic :math:`D` descends, the maker :math:`G` ascends on
 Only the second term looks at donors: its gradient is cut donor by donor and gets its noise. The first is cut draw by
 draw to the same length, as the two would not balance otherwise. Plain descent, not Adam: a step that is noise alone is
 then small, and the critic, which starts from nothing, is evidence added up; λ lets it forget and keeps the two from
-running in circles. The maker sees the data through the critic alone: whatever it does with it is free.
+running in circles. No step is longer than one of noiseless gradients could be, or two networks would drive each other
+beyond all numbers where noise rules. The maker sees the data through the critic alone: whatever it does is free.
 
 References
 ----------
@@ -23,12 +24,15 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..dp.entropy import uniforms
 from ._deep import TrainingError
 from ._private_rivals import Critic, Maker
 from ._private_training import Losses, Steps, cut_sums, noisy_gradients, per_sample_gradients
+
+LONGEST = 1.0
+"""Length to which the maker's gradient is cut."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,14 @@ def compete_privately(
             made, classes = drawn()
         rows = torch.as_tensor(np.flatnonzero((uniforms(n_donors) < steps.rate)[donors]))
         add_gradients(critic, real_losses, rows, owner[rows], made, classes, steps)
+        nn.utils.clip_grad_norm_(critic.parameters(), steps.clip)
         of_critic.step()
         critic.requires_grad_(False)
         for _ in range(rivalry.maker_steps):
             made, classes = drawn()
             of_maker.zero_grad()
             (-critic(made, classes).mean()).backward()
+            nn.utils.clip_grad_norm_(maker.parameters(), LONGEST)
             of_maker.step()
         critic.requires_grad_(True)
         if not all(bool(torch.isfinite(weight).all()) for weight in (*critic.parameters(), *maker.parameters())):
