@@ -159,7 +159,8 @@ def _principal(standard: Floats, k: int) -> tuple[Floats, Floats]:
     values, vectors = np.linalg.eigh(standard @ standard.T)
     values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
     axes = (vectors / np.sqrt(np.maximum(values, 1e-12))).T @ standard
-    return axes, values / (len(standard) - 1)
+    # Where nothing varies any more, any direction will do; all stay orthonormal.
+    return np.linalg.qr(axes.T)[0].T, np.maximum(values, 0.0) / (len(standard) - 1)
 
 
 def _explained(standard: Floats, k: int) -> Floats:

@@ -30,7 +30,7 @@ def test_a_generator_is_audited_without_a_twin(twinseq, parts, tmp_path):
     assert content["red_team"]["mode"] == "procedure"
     assert content["provenance"]["generator"]["name"] == "mvn"
     assert content["provenance"]["splits"] == 2
-    assert {attack["level"] for attack in content["attacks"]} == {"T0", "T1", "T3"}
+    assert {attack["level"] for attack in content["attacks"]} == {"T0", "T1", "T2", "T3"}
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "What mvn gives away of cohort.h5ad" in page
     assert "How to read the figures" not in page

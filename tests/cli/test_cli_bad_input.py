@@ -174,7 +174,7 @@ def test_donor_in_two_classes(refused, table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-g", "copla"], ("Unknown generator 'copla'", "did you mean 'copula'?", "Known: bootstrap")),
+        (["-g", "copla"], ("Unknown generator 'copla'", "did you mean 'copula'?", "Known: basis-copula")),
         (["--preset", "faithfull"], ("no preset 'faithfull'", "did you mean 'faithful'?")),
         (["-g", "bootstrap", "--preset", "x"], ("'bootstrap' has no presets",)),
         (["--set", "smothing=1"], ("no parameter 'smothing'", "did you mean 'smoothing'?")),

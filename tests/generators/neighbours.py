@@ -79,6 +79,7 @@ class Double:
                         patch.setattr(module, mechanism, lambda *given, name=mechanism: self.answer(name, *given))
             if model.info.extra == "deep":
                 patch.setattr("twinseq.generators._private_training.train_privately", lambda *given: None)
+                patch.setattr("twinseq.generators._private_contest.compete_privately", lambda *given: None)
             return model.fit(cohort, seed=0)
 
 

@@ -90,7 +90,9 @@ class PrivateScale:
         bounded: Floats = np.clip(values, self.lowest, self.highest)
         if not self.counts:
             return bounded
-        totals = 10.0 ** np.clip(rng.normal(self.mean, self.spread, len(values)), *TOTALS)
+        # What noise made of the spread may not lead far out of where library sizes lie.
+        least, most = min(TOTALS[0], self.mean - 1.0), max(TOTALS[1], self.mean + 1.0)
+        totals = 10.0 ** np.clip(rng.normal(self.mean, self.spread, len(values)), least, most)
         return np.rint((np.exp2(bounded) - 1.0) * (totals / 1e6)[:, None]).astype(np.int64)
 
     def state(self) -> dict[str, NDArray[Any]]:

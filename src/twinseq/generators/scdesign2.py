@@ -24,7 +24,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.covariance import ledoit_wolf
 
 from ..cohort import Cohort
-from ..errors import ConfigError
+from ..errors import CohortError, ConfigError
 from ._base import Generator, GeneratorInfo
 from ._count_margins import CountMargins, fit_count_margins
 from ._count_tables import distributional_transform, quantiles
@@ -38,6 +38,8 @@ RARE = 0.8
 SEEN = 3
 """Cells in which a gene has to be seen to be drawn at all; of a type with fewer cells, all of them."""
 EXTREME = 1e-10
+LARGEST = 2**24
+"""Largest count: a distribution is tabulated up to there."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class ScDesign2(Generator):
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         counts = cohort.adata.X
+        if counts.max() > LARGEST:
+            raise CohortError(
+                f"{cohort.source}: scdesign2 is made for UMI counts of cells, and the largest count is "
+                f"{counts.max():,.0f}. For bulk profiles take copula."
+            )
         self.types_ = [self._cell_type(counts[rows], rng, jobs) for _, rows in stratum_rows(codes)]
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
 
