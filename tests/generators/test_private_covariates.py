@@ -106,6 +106,16 @@ def test_one_answer_for_all_tables_with_the_noise_that_is_charged(clinic):
     assert 0.2 < (cells == 0).mean() < 0.8
 
 
+def test_gaps_that_may_be_noise_alone_are_none(clinic):
+    few = clinic.subset(np.arange(0, N, 20))
+    model, _, codes = learn(few, 1.0)
+    drawn = model.sample(codes, np.random.default_rng(0))
+    assert few.obs["grade"].notna().all()
+    assert drawn["grade"].notna().all()
+    model, _, codes = learn(few, 50.0)
+    assert model.sample(codes, np.random.default_rng(0))["age"].isna().any()
+
+
 def test_without_covariates_nothing_is_asked(clinic):
     bare = cohort_of({"group": clinic.labels()}, x=clinic.dense(), label="group", kind="continuous")
     model, ledger, codes = learn(bare, 1.0, None)

@@ -1,8 +1,9 @@
 """Covariates under differential privacy: a noisy table of class × level for each of them.
 
 A quantity (age) is counted in `BINS` equal bins between bounds that the caller states; any other column by its levels,
-which are taken to be public. Missing values are one more level, in columns of a type that has them. Given the class,
-covariates are drawn independently.
+which are taken to be public. Missing values are one more level, in columns of a type that has them; where their count
+over all classes does not stand out from its noise, the twin has none. Given the class, covariates are drawn
+independently.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from ..errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]
 BINS = 10
+SURE = 4.0
+"""Standard deviations of its noise that a count of missing values must reach for the twin to have any."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,14 @@ class PrivateCovariates:
             np.concatenate([table.ravel() for table in tables]), np.sqrt(len(tables)), multiplier, ledger,
             f"tables of class × covariate ({len(tables)})",
         )  # fmt: skip
-        shares = [
-            _shares(part.reshape(table.shape)) for part, table in zip(np.split(noisy, lengths), tables, strict=True)
-        ]
+        noise = multiplier * np.sqrt(len(tables))
+        shares = []
+        for column, table, part in zip(columns, tables, np.split(noisy, lengths), strict=True):
+            counts = part.reshape(table.shape)
+            # Gaps that may well be noise alone would only puzzle whoever reads the twin.
+            if column.gaps and counts[:, -1].sum() < SURE * noise * np.sqrt(n_classes):
+                counts[:, -1] = 0.0
+            shares.append(_shares(counts))
         return cls(tuple(columns), tuple(shares))
 
     def sample(self, codes: NDArray[np.intp], rng: np.random.Generator) -> pd.DataFrame:
