@@ -144,3 +144,24 @@ def test_a_part_keeps_all_levels_of_its_classes_but_no_donor():
     assert list(part.obs["group"].cat.categories) == ["a", "b"]
     assert list(part.obs["site"].cat.categories) == ["x", "y", "z"]
     assert list(part.obs["person"].cat.categories) == ["p1", "p2"]
+
+
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_matrix])
+def test_profiles_come_in_parts(adata, make):
+    whole = np.asarray(adata.X)
+    cohort = Cohort(ad.AnnData(make(whole), obs=adata.obs, var=adata.var))
+    parts = list(cohort.chunks(3))
+    assert [(rows.start, rows.stop) for rows, _ in parts] == [(0, 3), (3, 4)]
+    assert all(sp.issparse(part) == (make is sp.csr_matrix) for _, part in parts)
+    np.testing.assert_array_equal(
+        np.concatenate([part.toarray() if sp.issparse(part) else part for _, part in parts]), whole
+    )
+
+
+def test_a_class_is_label_and_cell_type(adata):
+    adata.obs["type"] = ["B", "T", "B", "T"]
+    assert Cohort(adata).classes().tolist() == ["all"] * 4
+    assert Cohort(adata, label="condition").classes().tolist() == ["case", "case", "control", "control"]
+    assert Cohort(adata, cell_type="type").classes().tolist() == ["B", "T", "B", "T"]
+    both = Cohort(adata, label="condition", cell_type="type").classes()
+    assert both.tolist() == ["case / B", "case / T", "control / B", "control / T"]

@@ -118,11 +118,37 @@ class Cohort:
         x = self.adata.X
         return np.asarray(x.toarray() if sp.issparse(x) else x, dtype=dtype)
 
+    def chunks(self, size: int = 4096) -> Iterator[tuple[slice, Any]]:
+        """Yield the profiles a part at a time, in order.
+
+        Parameters
+        ----------
+        size
+            Most samples in a part.
+
+        Yields
+        ------
+        Rows, and their profiles: a csr matrix where the cohort is sparse, else an array; ``n × n_genes``.
+        """
+        for start in range(0, self.n_samples, size):
+            rows = slice(start, min(start + size, self.n_samples))
+            part = self.adata.X[rows]
+            yield rows, part.tocsr() if sp.issparse(part) else np.asarray(part)
+
     def labels(self) -> NDArray[np.str_]:
         """Class of each sample as text; ``"all"`` for everyone where no label was stated."""
         if self.label is None:
             return np.full(self.n_samples, "all")
         return self.obs[self.label].astype(str).to_numpy(dtype=str)
+
+    def classes(self) -> NDArray[np.str_]:
+        """Class of each sample or cell as text: label and cell type, as far as stated; ``"all"`` where neither is."""
+        if self.cell_type is None:
+            return self.labels()
+        types = self.obs[self.cell_type].astype(str)
+        if self.label is not None:
+            types = self.obs[self.label].astype(str) + " / " + types
+        return types.to_numpy(dtype=str)
 
     def donors(self) -> NDArray[np.str_]:
         """Donor of each sample as text; the sample's own name where no donor was stated."""
