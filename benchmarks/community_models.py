@@ -74,6 +74,7 @@ PUBLISHED_PRIVATE = {"dp-pgm": DP_PGM, "dp-cvae": {4.0: DP_CVAE}}
 
 MODELS = (
     Model("mvn", "mvn", published=MVN),
+    Model("mvn, noise = 0", "mvn", None, {"noise": 0.0}, MVN),
     Model("copula (faithful)", "copula", "faithful"),
     Model("nmf", "nmf", published=NMF),
     Model("nmf, paper", "nmf", "paper", published=NMF),
@@ -83,6 +84,7 @@ MODELS = (
     Model("cvae-gmm", "cvae-gmm", published=CVAE_GMM),
     Model("cvae-gmm, paper", "cvae-gmm", "paper", published=CVAE_GMM, folds=1),
     Model("diffusion", "diffusion", published=DIFFUSION),
+    Model("diffusion, paper_quantile", "diffusion", None, {"paper_quantile": True}, DIFFUSION, folds=2),
     Model("diffusion, paper", "diffusion", "paper", published=DIFFUSION, folds=1),
     Model("wgan-gp", "wgan-gp", published=WGAN_GP),
     Model("wgan-gp, paper", "wgan-gp", "paper", published=WGAN_GP, folds=1),
