@@ -118,6 +118,8 @@ def audit(
         A metric of this name does not exist, or time and event are one column or have another role.
     """
     chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
+    if metrics is None and train.cell_type is None:
+        chosen = [metric for metric in chosen if "cells" not in metric.needs]
     if metrics is None and survival is None:
         chosen = [metric for metric in chosen if "survival" not in metric.needs]
     if metrics is None and not gene_sets:

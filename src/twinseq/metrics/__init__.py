@@ -1,6 +1,6 @@
 """What a twin keeps: pure functions on arrays, a registry that explains them, and one comparison that feeds them."""
 
-from . import biology, covariates, fidelity, paper, pathways, privacy, utility
+from . import biology, cells, covariates, fidelity, paper, pathways, privacy, utility
 from ._comparison import Comparison
 from ._profiles import Profiles
 from ._registry import GROUPS, Metric, NotComputableError, get, names, register
@@ -14,6 +14,7 @@ __all__ = [
     "Profiles",
     "Space",
     "biology",
+    "cells",
     "covariates",
     "fidelity",
     "get",

@@ -258,6 +258,8 @@ class Comparison:
         """
         if "counts" in metric.needs and self.space.kind != "counts":
             raise NotComputableError("needs raw counts; these profiles are continuous")
+        if "cells" in metric.needs:
+            raise NotComputableError("needs single cells: state the column of the cell types (--cell-type)")
         if "label" in metric.needs and not self.space.has_label:
             raise NotComputableError("needs a label: state the column of the classes")
         if "covariates" in metric.needs:

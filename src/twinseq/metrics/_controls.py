@@ -13,6 +13,7 @@ import pandas as pd
 from ._profiles import Profiles
 
 CONTROLS = {
+    "shuffled types": "the training cells with their types dealt out at random",
     "shuffled labels": "the training data with label and covariates dealt out at random",
     "mean profile": "every sample the mean profile with Poisson noise, covariates uniform over their levels",
     "scrambled genes": "the training data with the genes' names dealt out at random",

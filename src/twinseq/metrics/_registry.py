@@ -13,7 +13,7 @@ Against = Literal["real", "train", "holdout", "both"]
 Resampling = Literal["none", "apart", "together", "donors"]
 Function = TypeVar("Function", bound=Callable[..., float])
 
-GROUPS = ("fidelity", "biology", "utility", "covariates", "privacy", "paper")
+GROUPS = ("fidelity", "biology", "utility", "covariates", "cells", "privacy", "paper")
 
 
 class NotComputableError(TwinseqError):
@@ -53,14 +53,14 @@ class Metric:
         The control that is bad for this metric (see `metrics._controls`).
     needs
         What the data must have: ``"counts"``, ``"label"``, ``"covariates"``, ``"survival"``,
-        ``"gene sets"``.
+        ``"gene sets"``, ``"cells"`` (a column of cell types).
     resampling
         How the interval resamples the rows of the arguments: not at all, each argument ``"apart"``
         (independent samples), all ``"together"`` (one row is one gene or test sample everywhere), or by leaving
         ``"donors"`` out where that was asked for and can be done, else together.
     unit
         What one row is: ``"samples"``, ``"genes"``, ``"test samples"``, ``"gene pairs"``, ``"modules"``,
-        ``"gene sets"``.
+        ``"gene sets"``, ``"cells"``, ``"test cells"``.
     """
 
     name: str
