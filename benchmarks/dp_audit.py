@@ -89,17 +89,18 @@ def bare_counts() -> Iterator[None]:
 def calibrated_variances(name: str) -> Iterator[None]:
     """Draws are stretched to the standard deviations of the data, after everything else was noised."""
     kind = ts.generators.get(name)
-    fit, draw = kind._fit_profiles, kind._draw
+    fit, sample = kind._fit, kind._sample
 
-    def calibrated(self, x, *rest):
-        fit(self, x, *rest)
-        self.spread_of_the_data = x.std(axis=0)
+    def calibrated(self, cohort, *rest):
+        fit(self, cohort, *rest)
+        self.spread_of_the_data = cohort.dense().std(axis=0)
 
-    def stretched(self, codes, rng):
-        drawn = draw(self, codes, rng)
-        return drawn.mean(axis=0) + (drawn - drawn.mean(axis=0)) * self.spread_of_the_data / drawn.std(axis=0)
+    def stretched(self, *asked):
+        drawn, known = sample(self, *asked)
+        mean, spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), 1e-9)
+        return mean + (drawn - mean) * self.spread_of_the_data / spread, known
 
-    with patch.object(kind, "_fit_profiles", calibrated), patch.object(kind, "_draw", stretched):
+    with patch.object(kind, "_fit", calibrated), patch.object(kind, "_sample", stretched):
         yield
 
 

@@ -125,18 +125,19 @@ def test_class_counts_without_noise_are_caught(name, monkeypatch):
 @pytest.mark.slow
 def test_variances_calibrated_to_the_data_afterwards_are_caught(name, monkeypatch):
     kind = generators.get(name)
-    fit, draw = kind._fit_profiles, kind._draw
+    fit, sample = kind._fit, kind._sample
 
-    def calibrated(self, x, *rest):
-        fit(self, x, *rest)
-        self.spread_of_the_data = x.std(axis=0)
+    def calibrated(self, cohort, *rest):
+        fit(self, cohort, *rest)
+        self.spread_of_the_data = cohort.dense().std(axis=0)
 
-    def stretched(self, codes, rng):
-        drawn = draw(self, codes, rng)
-        return drawn.mean(axis=0) + (drawn - drawn.mean(axis=0)) * self.spread_of_the_data / drawn.std(axis=0)
+    def stretched(self, *asked):
+        drawn, known = sample(self, *asked)
+        mean, spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), 1e-9)
+        return mean + (drawn - mean) * self.spread_of_the_data / spread, known
 
-    monkeypatch.setattr(kind, "_fit_profiles", calibrated)
-    monkeypatch.setattr(kind, "_draw", stretched)
+    monkeypatch.setattr(kind, "_fit", calibrated)
+    monkeypatch.setattr(kind, "_sample", stretched)
     found = audit(name, 1.0, 24)
     # Nothing in the model file shows it; the twin does.
     assert found.leaks == ("a twin",)

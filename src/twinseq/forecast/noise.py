@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..dp.budget import Budget
-from ..generators import _private, _private_moments
+from ..generators import _private, _private_moments, _private_profiles
 from ..generators._private_axes import NEAR, WIDE
 from ..generators.dp_copula import BLIND, DROWNED, LOG_SCALE, OWN, REACH, WITH_BASIS
 
@@ -67,7 +67,7 @@ class Design:
     def left(self) -> float:
         """Share of the budget that is left for profiles."""
         spent = _private.COUNTS_SHARE
-        spent += _private.SIZES_SHARE if self.counts else 0.0
+        spent += _private_profiles.SIZES_SHARE if self.counts else 0.0
         return 1.0 - spent - (_private.COVARIATES_SHARE if self.covariates else 0.0)
 
 

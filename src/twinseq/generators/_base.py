@@ -162,20 +162,11 @@ class Generator(ABC):
             The seed is not a whole number of at least 0.
         """
         takes_kind(self.info, cohort)
-        codes, classes = class_table(cohort)
-        sizes = np.bincount(codes, minlength=len(classes))
-        if sizes.min() < 2:
-            smallest = " / ".join(map(str, classes.iloc[int(np.argmin(sizes))]))
-            raise CohortError(
-                f"{cohort.source}: class '{shorten(smallest)}' has {sizes.min()} sample(s) to learn from; at least 2 "
-                "are needed. Merge it with another class or drop it."
-            )
+        codes = self._classify(cohort)
         rng = random_from(seed)
-        self.classes_ = classes
-        self.class_sizes_ = sizes.astype(np.intp)
         with threadpool_limits(1):  # threads of a linear-algebra library would change the last digits
             self._fit(cohort, codes, rng, jobs)
-        self.frame_ = Frame.of(cohort)
+        self.frame_ = self._frame_of(cohort)
         return self
 
     def sample(
@@ -342,6 +333,24 @@ class Generator(ABC):
         if not wanted:
             raise ConfigError("The design asks for no sample at all.")
         return np.array([place[key] for key in wanted], dtype=np.intp)
+
+    def _classify(self, cohort: Cohort) -> NDArray[np.intp]:
+        """Find the classes and their sizes; return the class of each sample as a row of ``classes_``."""
+        codes, classes = class_table(cohort)
+        sizes = np.bincount(codes, minlength=len(classes))
+        if sizes.min() < 2:
+            smallest = " / ".join(map(str, classes.iloc[int(np.argmin(sizes))]))
+            raise CohortError(
+                f"{cohort.source}: class '{shorten(smallest)}' has {sizes.min()} sample(s) to learn from; at least 2 "
+                "are needed. Merge it with another class or drop it."
+            )
+        self.classes_ = classes
+        self.class_sizes_ = sizes.astype(np.intp)
+        return codes
+
+    def _frame_of(self, cohort: Cohort) -> Frame:
+        """Return the outer form that twins take over."""
+        return Frame.of(cohort)
 
     @abstractmethod
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:

@@ -13,12 +13,12 @@ from ..cohort import Cohort
 from ..dp.budget import Budget, Spending
 from ..errors import ConfigError
 from ._extras import MissingExtraError, install, require
-from ._private import PrivateGenerator
+from ._private_profiles import PrivateProfileGenerator
 
 FLOATING = "that nobody makes use of the rounding of floating-point numbers in the noise of the training"
 
 
-class PrivateDeepGenerator(PrivateGenerator):
+class PrivateDeepGenerator(PrivateProfileGenerator):
     """A private generator that trains by DP-SGD, with one example for each donor."""
 
     steps: int

@@ -29,9 +29,9 @@ from ..errors import ConfigError
 from ._base import GeneratorInfo
 from ._factor_normals import LEAST_RESIDUAL, FactorNormals
 from ._offsets import Offsets
-from ._private import PrivateGenerator
 from ._private_axes import leading_axes, measured_along, measured_on_scale, turned_axes
 from ._private_moments import MIDDLE, noisy_offsets, noisy_scale
+from ._private_profiles import PrivateProfileGenerator
 from ._registry import register
 
 Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ MISFIT = 0.6
 
 
 @register
-class DpCopula(PrivateGenerator):
+class DpCopula(PrivateProfileGenerator):
     """Gaussian copula of few factors from noisy statistics, with or without a public basis.
 
     Parameters

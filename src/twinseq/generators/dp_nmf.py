@@ -29,9 +29,9 @@ from ..dp.budget import Spending
 from ..errors import ConfigError
 from ._base import GeneratorInfo
 from ._factor_normals import FactorNormals
-from ._private import PrivateGenerator
 from ._private_axes import leading_axes, measured_along, turned_axes
 from ._private_moments import MIDDLE, noisy_offsets, noisy_scale
+from ._private_profiles import PrivateProfileGenerator
 from ._registry import register
 from .dp_copula import BLIND, DROWNED, EVENING, LOG_SCALE, NOISE_LEFT, OWN, REACH, _stretch, _Taker
 
@@ -44,7 +44,7 @@ ROUNDS = 500
 
 
 @register
-class PrivateFactorisation(PrivateGenerator):
+class PrivateFactorisation(PrivateProfileGenerator):
     """Metagenes from noisy profiles, and noisy moments of what the donors' non-negative weights on them make.
 
     Fitted models hold ``metagenes_`` (``rank × n_genes``, above the lowest value) and ``weights_`` of the classes on

@@ -27,7 +27,7 @@ from ._marginals import (
     values_at,
 )
 from ._margins import stratum_rows
-from ._private import PrivateGenerator
+from ._private_profiles import PrivateProfileGenerator
 from ._registry import register
 from ._star import Means, Metagenes, class_means, metagene_means, within_spread
 from ._waves import measure_places
@@ -46,7 +46,7 @@ LEAST_WITHIN = 0.15
 
 
 @register
-class PrivateGraphicalModel(PrivateGenerator):
+class PrivateGraphicalModel(PrivateProfileGenerator):
     r"""Tables of gene × class, each gene hanging on the class, with a few metagenes that tie genes together.
 
     Three questions are put to the profiles. Waves over the public range tell where each gene lies and how widely it
