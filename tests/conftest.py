@@ -1,11 +1,37 @@
-"""Shared fixtures: where the real cohorts and the trusted outputs lie."""
+"""Shared fixtures: where the real cohorts and the trusted outputs lie, and noise that is the same in every run."""
 
 import os
+from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from noise import SeededNoise
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+NOISE = SeededNoise()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Give all tests but those of the noise itself seeded noise."""
+    with nullcontext() if TESTS / "dp" in item.path.parents else NOISE.installed():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
+    """Have a fixture draw the same noise whichever test asks for it first."""
+    NOISE.reseed(f"{fixturedef.baseid}::{fixturedef.argname}::{getattr(request, 'param_index', 0)}")
+    return (yield)
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Have a test draw the same noise whichever ran before it."""
+    NOISE.reseed(item.nodeid)
 
 
 @pytest.fixture(scope="session")
