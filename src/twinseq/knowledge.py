@@ -22,18 +22,23 @@ from .generators import Generator, NotOfferedError
 
 Made = TypeVar("Made")
 CLASS = "class"
+PERSON = "person"
 
 
 def samples_of(cohort: Cohort) -> Samples:
-    """Return the profiles of ``cohort`` as an attacker holds them."""
+    """Return the profiles of ``cohort`` as an attacker holds them.
+
+    Classes are those of label and cell type. Whose a profile is, is known where the cohort states donors.
+    """
     values = cohort.dense(dtype=cohort.adata.X.dtype)
-    return Samples(values, cohort.labels(), cohort.kind)
+    people = None if cohort.donor is None else cohort.donors()
+    return Samples(values, cohort.classes(), cohort.kind, people=people, cells=cohort.cell_type is not None)
 
 
 def cohort_of(
     samples: Samples, classes: pd.DataFrame | None = None, genes: Iterable[str] | None = None, kind: str | None = None
 ) -> Cohort:
-    """Dress an attacker's samples as a cohort.
+    """Dress an attacker's samples as a cohort; classes of cells are cell types, and people are donors.
 
     Parameters
     ----------
@@ -48,14 +53,27 @@ def cohort_of(
         Kind of profiles; by default that of the samples.
     """
     if classes is None:
-        several = len(np.unique(samples.labels)) > 1
+        several = samples.cells or len(np.unique(samples.labels)) > 1
         classes = pd.DataFrame({CLASS: samples.labels} if several else {}, index=range(len(samples)))
     obs = classes.set_axis([f"sample{row}" for row in range(len(samples))], axis=0)
     names = [f"g{gene}" for gene in range(samples.values.shape[1])] if genes is None else list(genes)
-    label = str(classes.columns[0]) if len(classes.columns) else None
+    columns = list(map(str, classes.columns))
+    cell_type = columns.pop() if samples.cells and columns else None
+    donor = None
+    if samples.people is not None:
+        donor = PERSON
+        obs[PERSON] = samples.people
     stated: Kind = "counts" if (kind or samples.kind) == "counts" else "continuous"
     adata = AnnData(samples.values, obs=obs, var=pd.DataFrame(index=names))
-    return Cohort(adata, label=label, kind=stated, source="the attacker's samples")
+    return Cohort(
+        adata,
+        label=columns[0] if columns else None,
+        donor=donor,
+        cell_type=cell_type,
+        kind=stated,
+        paired=samples.people is not None,  # one person may have samples of several classes
+        source="the attacker's samples",
+    )
 
 
 class KnownModel:
@@ -97,7 +115,8 @@ class KnownModel:
             twin = self.generator.sample(len(labels), seed=seed)
         else:
             twin = self.generator.sample(design=classes, seed=seed)
-        return Samples(twin.dense(dtype=twin.adata.X.dtype)[:, self.order], np.asarray(labels), twin.kind)
+        values = twin.dense(dtype=twin.adata.X.dtype)[:, self.order]
+        return Samples(values, np.asarray(labels), twin.kind, cells=twin.cell_type is not None)
 
     def losses(self, samples: Samples) -> NDArray[np.float64]:
         """Return the losses of `Generator.losses`, ``n × n_features``.

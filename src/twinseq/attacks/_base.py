@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import RLock
 from typing import Any, Literal, Protocol, TypeVar
@@ -50,6 +50,10 @@ class Samples:
         The profiles on the log scale, where they have been put on one (`against`); ``n × G``.
     reference
         What size factors on that scale were taken against.
+    people
+        Whose each profile is, where an attacker knows which of them are one person's; a twin's are nobody's.
+    cells
+        Whether they are single cells; classes are cell types then (of each label).
     """
 
     values: NDArray[Any]
@@ -57,6 +61,8 @@ class Samples:
     kind: str
     log: Floats | None = None
     reference: SizeReference | None = None
+    people: NDArray[np.str_] | None = None
+    cells: bool = False
 
     @cached_property
     def on_log(self) -> Floats:
@@ -75,23 +81,27 @@ class Samples:
         if reference is None or reference is self.reference:
             return self
         log = log_normalised(self.values, factors_against(self.values, reference))
-        return Samples(self.values, self.labels, self.kind, log, reference)
+        return replace(self, log=log, reference=reference)
 
     def subset(self, rows: NDArray[Any]) -> Samples:
         """Return some of the samples."""
-        return Samples(self.values[rows], self.labels[rows], self.kind, self.on_log[rows], self.reference)
+        people = None if self.people is None else self.people[rows]
+        return replace(self, values=self.values[rows], labels=self.labels[rows], log=self.on_log[rows], people=people)
 
     def joined(self, others: Samples) -> Samples:
-        """Return these samples followed by ``others``, both on the scale of these."""
+        """Return these samples followed by ``others``, both on the scale of these; whose they are, if known of both."""
         others = others.against(self.reference)
         values = np.concatenate([self.values, others.values])
         labels = np.concatenate([self.labels, others.labels])
         log = np.concatenate([self.on_log, others.on_log])
-        return Samples(values, labels, self.kind, log, self.reference)
+        people = None
+        if self.people is not None and others.people is not None:
+            people = np.concatenate([self.people, others.people])
+        return replace(self, values=values, labels=labels, log=log, people=people)
 
     def genes(self, chosen: NDArray[Any]) -> Samples:
         """Return the profiles of some genes; the log scale stays that of the whole profile."""
-        return Samples(self.values[:, chosen], self.labels, self.kind, self.on_log[:, chosen], self.reference)
+        return replace(self, values=self.values[:, chosen], log=self.on_log[:, chosen])
 
 
 class Model(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,10 @@ class Attack:
         Named choices of the keywords of ``function``; each is tried, and the trying is accounted for.
     slow
         Whether it fits many models, and is left out where time is short.
+    unit
+        Whether its scores are those of single samples, or of their donors, the same for all samples of one.
+    cells
+        Whether it is mounted on single cells only.
     """
 
     name: str
@@ -53,6 +57,8 @@ class Attack:
     function: Callable[..., Floats]
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
     slow: bool = False
+    unit: Literal["sample", "donor"] = "sample"
+    cells: bool = False
 
     def score(self, view: View, setting: str = "") -> Floats:
         """Return one number per target, higher = likelier member.

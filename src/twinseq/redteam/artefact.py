@@ -71,9 +71,10 @@ def attack_twin(
         reference, holdout, note = _reference_from(holdout, seed)
         notes.append(note)
     rng = np.random.default_rng([seed, 11])
-    train, holdout, dropped = _comparable(train, holdout, twin, reference)
+    train, holdout, dropped = comparable(train, holdout, twin, reference)
     notes += dropped
     trial = Trial.of(twin, train, holdout, reference, generator, model, seed)
+    notes += trial.notes
     sides = Sides(score(trial, available(trial, slow), jobs, say), trial.is_member, trial.strata)
     say("summary of attacks")
     found, places = headlines(sides, rng)
@@ -127,19 +128,19 @@ def _reference_from(holdout: Cohort, seed: int) -> tuple[Cohort | None, Cohort, 
     return people, kept, "no reference cohort was given: half of the hold-out plays it, which costs power (--reference)"
 
 
-def _comparable(
+def comparable(
     train: Cohort, holdout: Cohort, twin: Cohort, reference: Cohort | None
 ) -> tuple[Cohort, Cohort, list[str]]:
-    """Leave out targets of classes on which some part has fewer than two samples, and say so."""
-    counted = [twin.labels()] + ([] if reference is None else [reference.labels()])
+    """Leave out targets of classes (or cells of types) of which some part has fewer than two, and say so."""
+    counted = [twin.classes()] + ([] if reference is None else [reference.classes()])
     kept = [
         name
-        for name in np.unique(train.labels())
-        if (holdout.labels() == name).any() and all((labels == name).sum() >= 2 for labels in counted)
+        for name in np.unique(train.classes())
+        if (holdout.classes() == name).any() and all((classes == name).sum() >= 2 for classes in counted)
     ]
-    left = sorted(set(train.labels().tolist()) - set(kept))
+    left = sorted(set(train.classes().tolist()) - set(kept))
     if not left or not kept:
         return train, holdout, []
     note = f"class(es) {', '.join(left)}: too few samples in the hold-out or the reference, left out of the attacks"
-    inside = [np.isin(cohort.labels(), kept) for cohort in (train, holdout)]
+    inside = [np.isin(cohort.classes(), kept) for cohort in (train, holdout)]
     return train.subset(inside[0]), holdout.subset(inside[1]), [note]

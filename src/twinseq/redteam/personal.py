@@ -8,12 +8,14 @@ from ..attacks import NotApplicableError
 from ..attacks.attribute_inference import attribute_inference
 from ..attacks.linkability import linkability
 from ..cohort import Cohort
+from .holding import held
 from .trial import Trial
 
 
 def attribute_rows(trial: Trial, twin: Cohort, seed: int) -> tuple[dict[str, Any], ...]:
     """Return how well each stated covariate of a target is told from the twin, members against non-members."""
     rows = []
+    twin, _ = held(twin, trial.view.seed)
     for column, of_targets in trial.covariates.items():
         if column not in twin.obs.columns:
             continue

@@ -27,7 +27,7 @@ from ..cohort import Cohort
 from ..errors import ConfigError
 from ..knowledge import KnownGenerator, KnownModel
 from ..results import AttackResult, Headline, RedTeam
-from .artefact import Step, silent
+from .artefact import Step, comparable, silent
 from .controls import negative_control, null_control, positive_control
 from .judgement import judge
 from .partial import partial_rows
@@ -91,6 +91,7 @@ def attack_procedure(
     say = step if step is not None else silent
     rng = np.random.default_rng([seed, 13])
     trials, every = [], []
+    notes: dict[str, None] = {}
     for number in range(splits):
         label = f"split {number + 1} of {splits}: "
         members, others, reference = cohort.split(fractions, seed=seed + number)
@@ -98,7 +99,9 @@ def attack_procedure(
         model = generator.unfitted().fit(members, seed=seed + number, jobs=jobs)
         twin = model.sample(seed=seed + number, jobs=jobs)
         known = KnownModel(model, only=None if members.label else "all")
-        trial = Trial.of(twin, members, others, reference, generator, known, seed + number)
+        inside, outside, dropped = comparable(members, others, twin, reference)
+        trial = Trial.of(twin, inside, outside, reference, generator, known, seed + number)
+        notes.update(dict.fromkeys([*dropped, *trial.notes]))
         scores = score(trial, available(trial, slow), jobs, functools.partial(_say, say, label))
         trials.append((trial, twin, members, reference))
         every.append(Sides(scores, trial.is_member, trial.strata))
@@ -128,6 +131,7 @@ def attack_procedure(
             *reasons,
             f"mean of {splits} split(s), each with a generator of its own; intervals are as wide as one split's, and "
             "controls, partial knowledge, attributes and links are those of the first",
+            *notes,
         ),
         attacks=_averaged(every, rng),
         headlines=found,
