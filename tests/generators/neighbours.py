@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from anndata import AnnData
 
 from twinseq import generators
@@ -90,14 +91,15 @@ def farthest(one: Asked, other: Asked) -> float:
 
 
 def crowd(kind: str, seed: int, n_donors: int = 12, n_genes: int = 9) -> Cohort:
-    """Return donors of one to five samples, in any classes, with covariates that have gaps.
+    """Return donors of one to five samples (cells: 30 times as many), in any classes, with covariates that have gaps.
 
     Some are as far from the others as can be: beyond all bounds, or with all their counts in one gene.
     """
     rng = np.random.default_rng(seed)
-    donors = np.repeat(np.arange(n_donors), rng.integers(1, 6, n_donors))
+    cells = kind == "cells"
+    donors = np.repeat(np.arange(n_donors), rng.integers(1, 6, n_donors) * (30 if cells else 1))
     n = len(donors)
-    if kind == "counts":
+    if kind != "continuous":
         x = rng.poisson(rng.gamma(2, 40, n_genes) * rng.gamma(3, 0.3, (n, n_genes))) + 1
         x[donors == 0] = 0
         x[donors == 0, rng.integers(n_genes)] = 10**6
@@ -112,7 +114,14 @@ def crowd(kind: str, seed: int, n_donors: int = 12, n_genes: int = 9) -> Cohort:
         "age": np.where(rng.random(n) < 0.2, np.nan, rng.normal(50, 40, n)),
         "visits": rng.integers(0, 9, n),
     }
-    return cohort_of(columns, x=x, label="group", kind=kind, donor="donor", covariates=("sex", "age", "visits"))
+    covariates = ("sex", "age", "visits")
+    if cells:
+        columns["type"] = pd.Categorical(rng.choice(["t", "b"], n, p=[0.9, 0.1]), categories=["b", "nk", "t"])
+        x[donors == 2] = np.sort(x[donors == 2], axis=1)
+        return cohort_of(
+            columns, x=sp.csr_matrix(x), label="group", cell_type="type", donor="donor", covariates=covariates
+        )
+    return cohort_of(columns, x=x, label="group", kind=kind, donor="donor", covariates=covariates)
 
 
 def without(cohort: Cohort, donor: str) -> Cohort:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from anndata import AnnData
 
 from twinseq import generators
@@ -101,7 +102,7 @@ def cohort_of(columns: dict[str, Any], x: Any = None, n_genes: int = 40, seed: i
         mean = np.exp(rng.normal(4, 1.5, n_genes))
         x = rng.poisson(mean * rng.gamma(5, 0.2, (len(obs), n_genes))).astype(np.int32)
         x[:, 0] += 1
-    x = np.asarray(x)
+    x = x if sp.issparse(x) else np.asarray(x)
     var = pd.DataFrame(index=[f"g{number}" for number in range(x.shape[1])])
     return Cohort(AnnData(x, obs=obs, var=var), **roles)
 

@@ -1,0 +1,102 @@
+r"""Sums of cells by donor and class, gathered a part at a time: all that `dp-scdesign` looks at.
+
+A donor's cells of a class make one pseudobulk profile, of which the square root of the shares of the genes is taken,
+
+.. math:: r_g = \sqrt{x_g / \textstyle\sum_h x_h}, \qquad |r| = 1 .
+
+On that scale counting noise is alike for all genes, and every profile is as long as any other without being cut. With
+:math:`p_c` the share of class c among the donor's cells, the profiles times :math:`\sqrt{p_c}`, all classes together,
+have length :math:`\sqrt{\sum_c p_c} = 1`: each donor weighs the same, whatever its number of cells, so that no cells
+have to be left out, and rare classes get more weight than their cells have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..cohort import Cohort
+
+Floats = NDArray[np.float64]
+PART = 16_384
+"""Cells that are read at once."""
+BLOCK = 2**22
+"""Values of dense profiles that are held at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pseudobulk:
+    """Sums over groups of cells, those of a donor in a class; group ``donor × n_classes + class``.
+
+    Parameters
+    ----------
+    n_donors, n_classes
+        Numbers.
+    counts, squares
+        Sums of counts and of their squares, csr, ``n_groups × n_genes``.
+    cells, depths, squared_depths
+        Number of cells of a group, sums of their library sizes and of the squares of these, ``n_groups``.
+    totals, groups
+        Library size and group of each cell, ``n_cells``.
+    """
+
+    n_donors: int
+    n_classes: int
+    counts: sp.csr_matrix
+    squares: sp.csr_matrix
+    cells: Floats
+    depths: Floats
+    squared_depths: Floats
+    totals: Floats
+    groups: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, cohort: Cohort, codes: NDArray[np.intp], n_classes: int) -> Pseudobulk:
+        """Add up the cells of ``cohort``, of classes ``codes``."""
+        donors = pd.factorize(cohort.donors())[0].astype(np.intp)
+        n_donors = int(donors.max()) + 1
+        groups = donors * n_classes + codes
+        shape = (n_donors * n_classes, cohort.n_genes)
+        counts, squares = sp.csr_matrix(shape), sp.csr_matrix(shape)
+        totals = np.zeros(cohort.n_samples)
+        for rows, part in cohort.chunks(PART):
+            values = sp.csr_matrix(part, dtype=np.float64)
+            totals[rows] = np.asarray(values.sum(axis=1)).ravel()
+            n = values.shape[0]
+            member = sp.csr_matrix((np.ones(n), (groups[rows], np.arange(n))), shape=(shape[0], n))
+            counts = counts + member @ values
+            squares = squares + member @ values.multiply(values)
+        cells, depths, squared = (
+            np.bincount(groups, values, shape[0]).astype(np.float64)
+            for values in (np.ones(len(groups)), totals, totals**2)
+        )
+        return cls(n_donors, n_classes, counts.tocsr(), squares.tocsr(), cells, depths, squared, totals, groups)
+
+    def roots(self) -> Floats:
+        """Return the square root of the share of each class among a donor's cells, ``n_donors × n_classes``."""
+        cells = self.cells.reshape(self.n_donors, self.n_classes)
+        roots: Floats = np.sqrt(cells / cells.sum(axis=1, keepdims=True))
+        return roots
+
+    def blocks(self) -> Iterator[slice]:
+        """Yield donors, so many that their dense profiles may be held at once."""
+        step = max(BLOCK // max(self.n_classes * self.counts.shape[1], 1), 1)
+        for start in range(0, self.n_donors, step):
+            yield slice(start, min(start + step, self.n_donors))
+
+    def groups_of(self, donors: slice) -> slice:
+        """Return the groups of a block of donors."""
+        return slice(donors.start * self.n_classes, donors.stop * self.n_classes)
+
+    def unit_profiles(self, donors: slice) -> Floats:
+        """Return the roots of the shares of the genes, ``donors × n_classes × n_genes``; zeros where no cell is."""
+        profiles = self.counts[self.groups_of(donors)].toarray()
+        sums = profiles.sum(axis=1, keepdims=True)
+        profiles = np.sqrt(profiles / np.maximum(sums, 1.0))
+        unit: Floats = profiles.reshape(-1, self.n_classes, profiles.shape[1])
+        return unit
