@@ -7,11 +7,11 @@ import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 from scipy.optimize import minimize
-from scipy.stats import kstest, nbinom, poisson
+from scipy.stats import kstest, multivariate_normal, nbinom, norm, poisson
 
 from twinseq import generators
 from twinseq.cohort import Cohort
-from twinseq.errors import ConfigError
+from twinseq.errors import CohortError, ConfigError
 from twinseq.generators._count_margins import CountMargins, fit_count_margins
 from twinseq.generators._count_tables import distributional_transform, quantiles
 from twinseq.generators.scdesign2 import ScDesign2
@@ -128,12 +128,123 @@ def test_rare_genes_are_drawn_alone_and_the_rarest_not_at_all():
     assert model.alone.tolist() == np.flatnonzero((zeros >= 0.8) & (zeros < 1 - 2 / 300)).tolist()
 
 
-@pytest.mark.parametrize("n", [3, 6, 25])
-def test_few_cells(n):
-    """A type with 3 cells, and one with fewer cells than genes under the copula."""
-    twin = generators.create("scdesign2").fit(cells(n, types=("b",))).sample(200, seed=0)
+@pytest.mark.parametrize("library", ["none", "offset"])
+@pytest.mark.parametrize("n", [2, 3, 6, 25])
+def test_few_cells(n, library):
+    """A type with 2 or 3 cells, and one with fewer cells than genes under the copula."""
+    twin = generators.create("scdesign2", library=library).fit(cells(n, types=("b",))).sample(200, seed=0)
     assert twin.n_samples == 200
     assert twin.dense().sum() > 0
+
+
+def test_library_sizes_scale_means():
+    """Cells of very different depth: an offset brings back the spread of library sizes and unties the genes."""
+    rng = np.random.default_rng(0)
+    depth = np.exp(rng.normal(0, 0.7, 1500))
+    counts = rng.poisson(depth[:, None] * np.geomspace(0.2, 8, 40)) + (np.arange(40) == 39)
+    obs = pd.DataFrame({"kind": ["b"] * 1500}, index=[f"c{row}" for row in range(1500)])
+    real = Cohort(AnnData(sp.csr_matrix(counts), obs=obs), cell_type="kind")
+    model = ScDesign2(library="offset").fit(real, seed=0)
+    spread = [np.log(side.dense().sum(axis=1)).std() for side in (real, model.sample(seed=1))]
+    assert spread[1] == pytest.approx(spread[0], rel=0.08)
+    off_diagonal = model.types_[0].correlation[np.triu_indices(len(model.types_[0].together), 1)]
+    assert np.abs(off_diagonal).mean() < 0.03
+    assert np.abs(ScDesign2().fit(real).types_[0].correlation[-10:, -10:]).mean() > 0.3
+    deeper = ScDesign2(library="offset", depth=2.0).fit(real).sample(seed=1).dense().sum()
+    assert deeper / model.sample(seed=1).dense().sum() == pytest.approx(2, rel=0.05)
+
+
+@pytest.mark.parametrize("library", ["none", "offset"])
+def test_parts_and_threads_change_nothing_that_matters(library, monkeypatch):
+    real = cells(700)
+    whole = ScDesign2(library=library).fit(real, seed=3, jobs=2)
+    read = Cohort.chunks
+    monkeypatch.setattr(Cohort, "chunks", lambda self, size=97: read(self, size))
+    parts = ScDesign2(library=library).fit(real, seed=3)
+    for one, other in zip(whole.types_, parts.types_, strict=True):
+        assert np.array_equal(one.margins.mean, other.margins.mean)
+        assert one.correlation == pytest.approx(other.correlation, abs=1e-10)
+    assert np.array_equal(whole.sample(seed=1).dense(), parts.sample(seed=1, jobs=2).dense())
+
+
+def test_no_part_of_a_cohort_is_made_dense(monkeypatch):
+    """Only genes under the copula are; the rest of a part stays sparse."""
+    real = cells(500)
+    wide = sp.hstack([real.adata.X, sp.csr_matrix((500, 5000), dtype=np.int32)], format="csr")
+    largest = []
+    dense = sp.csr_matrix.toarray
+    monkeypatch.setattr(sp.csr_matrix, "toarray", lambda x: largest.append(x.shape[1]) or dense(x))
+    ScDesign2(library="offset").fit(Cohort(AnnData(wide, obs=real.obs), cell_type="kind"))
+    assert max(largest) < 31
+
+
+def test_families_are_counted():
+    table = ScDesign2().fit(cells(400)).families_
+    assert table.index.tolist() == ["b", "t"]
+    assert (table[["poisson", "zip", "nb", "zinb", "zero"]].sum(axis=1) == 30).all()
+    assert (table["nb"] > 5).all()
+
+
+def test_nasty_genes_sink_no_run(tmp_path):
+    x = np.zeros((60, 6), dtype=np.int64)
+    x[0, 0] = 10**6
+    x[:, 1] = np.arange(60) % 2
+    x[:, 2] = 7
+    x[5, 3] = 1
+    x[:, 4] = np.r_[np.zeros(36), np.full(12, 4), np.full(12, 5)]
+    obs = pd.DataFrame({"kind": ["b"] * 60}, index=[f"c{row}" for row in range(60)])
+    real = Cohort(AnnData(x, obs=obs), cell_type="kind")
+    for library in ("none", "offset"):
+        model = ScDesign2(library=library).fit(real)
+        assert model.families_["fallbacks"].iloc[0] >= 1
+        assert np.isfinite(model.sample(300).dense()).all()
+        again = generators.load(model.save(tmp_path / f"{library}.npz"))
+        pd.testing.assert_frame_equal(again.families_, model.families_)
+        assert np.array_equal(again.sample(50, seed=2).dense(), model.sample(50, seed=2).dense())
+
+
+def test_counts_beyond_the_tables_are_refused():
+    real = cells(20)
+    x = real.dense().astype(np.int64)
+    x[3, 2] = 2**24 + 1
+    with pytest.raises(CohortError, match=r"16,777,217; UMI"):
+        ScDesign2().fit(real.with_adata(AnnData(x, obs=real.obs)))
+
+
+def test_likelihood_prefers_cells_like_those_learnt_from():
+    real = cells(1500, types=("b",))
+    model = ScDesign2(library="offset").fit(real)
+    likely = model.log_likelihood(cells(300, seed=1, types=("b",)))
+    shuffled = real.dense()[:300]
+    rng = np.random.default_rng(0)
+    for gene in range(shuffled.shape[1]):
+        shuffled[:, gene] = rng.permutation(shuffled[:, gene])
+    untied = Cohort(AnnData(shuffled, obs=real.obs[:300], var=real.adata.var), cell_type="kind")
+    assert likely.mean() > model.log_likelihood(untied).mean() + 3
+    assert model.losses(untied).shape == (300, 5)
+    # The same cell, whatever comes along.
+    assert model.log_likelihood(untied.subset(np.arange(5))) == pytest.approx(model.log_likelihood(untied)[:5])
+
+
+def test_likelihood_by_hand():
+    """Two genes, no shrinkage: margins by scipy, dependence by the bivariate normal density."""
+    real = cells(400, n_genes=2, types=("b",))
+    model = ScDesign2().fit(real)
+    kind = model.types_[0]
+    x = real.dense()[:6].astype(np.int64)
+    expected = np.zeros(6)
+    scores = np.zeros((6, 2))
+    k = len(kind.together)
+    for gene in range(2):
+        size, extra, mean = kind.margins.size[gene], kind.margins.inflation[gene], kind.margins.mean[gene]
+        law = poisson(mean) if np.isinf(size) else nbinom(size, size / (size + mean))
+        at = (1 - extra) * law.pmf(x[:, gene]) + extra * (x[:, gene] == 0)
+        expected += np.log(at)
+        scores[:, gene] = norm.ppf((1 - extra) * law.cdf(x[:, gene] - 1) + extra * (x[:, gene] > 0) + at / 2)
+    scores = scores[:, kind.together]
+    joint = multivariate_normal(np.zeros(k), kind.correlation + 0.01 * np.eye(k)).logpdf(scores)
+    expected += joint - norm.logpdf(scores).sum(axis=1)
+    assert model.log_likelihood(real.subset(np.arange(6))) == pytest.approx(expected, rel=1e-6)
 
 
 def test_depth_multiplies_means():
@@ -151,7 +262,7 @@ def test_full_shrinkage_unties_genes():
 
 
 def test_settings():
-    for params in ({"shrinkage": 2.0}, {"depth": 0.0}):
+    for params in ({"shrinkage": 2.0}, {"depth": 0.0}, {"library": "offsets"}):
         with pytest.raises(ConfigError, match="scdesign2"):
             generators.create("scdesign2", **params)
 

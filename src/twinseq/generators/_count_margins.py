@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..kernels import kernel, over_genes
+from ._count_histograms import CountHistogram, histogram_of
 
 Floats = NDArray[np.float64]
 CRITICAL = 3.841458820694124
@@ -30,6 +30,8 @@ CRITICAL = 3.841458820694124
 LOWEST, HIGHEST = -14.0, 14.0
 """Bounds of log θ."""
 STEPS = 200
+NEAR = 1e-6
+"""A log θ as near as this to its bounds is at them."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +78,30 @@ def fit_count_margins(counts: Any, jobs: int = 1) -> CountMargins:
     jobs
         Number of threads; it changes no result.
     """
-    by_gene = sp.csc_matrix(counts)
-    by_gene.sort_indices()
-    n_cells, n_genes = by_gene.shape
-    values = np.ascontiguousarray(by_gene.data, dtype=np.int64)
+    return fit_histogram(histogram_of(counts), jobs)[0]
+
+
+def fit_histogram(histogram: CountHistogram, jobs: int = 1) -> tuple[CountMargins, NDArray[np.int8]]:
+    """Fit each gene of a histogram the distribution that scDesign2 would choose, library sizes left aside.
+
+    Returns
+    -------
+    The margins, and for each gene how many steps it had to go to a simpler family, as a richer one could not be fitted.
+    """
+    n_genes = len(histogram.starts) - 1
     inflation, size, mean = np.zeros(n_genes), np.full(n_genes, np.inf), np.zeros(n_genes)
-    starts = by_gene.indptr.astype(np.int64)
-    over_genes(_fit, n_genes, jobs, values, starts, n_cells, inflation, size, mean)
-    return CountMargins(inflation, size, mean)
+    fallen = np.zeros(n_genes, dtype=np.int8)
+    entries = histogram.starts, histogram.values, histogram.weights
+    over_genes(_fit, n_genes, jobs, *entries, histogram.n_cells, inflation, size, mean, fallen)
+    return CountMargins(inflation, size, mean), fallen
 
 
 @kernel
-def _tails(values: NDArray[np.int64], largest: int) -> Floats:
-    """Return how many values are above 0, 1, … largest − 1."""
+def _tails(values: NDArray[np.int64], weights: NDArray[np.int64], largest: int) -> Floats:
+    """Return how many counts are above 0, 1, … largest − 1."""
     tails = np.zeros(largest)
-    for value in values:
-        if value > 0:
-            tails[value - 1] += 1.0
+    for place in range(len(values)):
+        tails[values[place] - 1] += weights[place]
     for j in range(largest - 2, -1, -1):
         tails[j] += tails[j + 1]
     return tails
@@ -155,19 +164,28 @@ def _truncated_score(tails: Floats, n: float, total: float, mean: float, theta: 
 
 
 @kernel
+def _usable(inflation: float, log_size: float, mean: float) -> bool:
+    """Return whether a fit is a distribution, θ not at the end of its range."""
+    if not (math.isfinite(mean) and mean > 0.0 and math.isfinite(inflation) and 0.0 <= inflation < 1.0):
+        return False
+    return LOWEST + NEAR < log_size < HIGHEST - NEAR
+
+
+@kernel
 def _fit(
-    start: int, stop: int, values: NDArray[np.int64], starts: NDArray[np.int64], n_cells: int,
-    inflation: Floats, size: Floats, mean: Floats,
+    start: int, stop: int, starts: NDArray[np.int64], values: NDArray[np.int64], weights: NDArray[np.int64],
+    n_cells: int, inflation: Floats, size: Floats, mean: Floats, fallen: NDArray[np.int8],
 ) -> None:  # fmt: skip
     """Write the distributions of genes ``start … stop − 1``."""
     n = float(n_cells)
     for gene in range(start, stop):
-        own = values[starts[gene] : starts[gene + 1]]
+        own, many = values[starts[gene] : starts[gene + 1]], weights[starts[gene] : starts[gene + 1]]
         total, squares, positive, largest = 0.0, 0.0, 0.0, 0
-        for value in own:
-            total += value
-            squares += float(value) * value
-            positive += 1.0 if value > 0 else 0.0
+        for place in range(len(own)):
+            value = own[place]
+            total += float(many[place]) * value
+            squares += float(many[place]) * value * value
+            positive += many[place]
             largest = max(largest, value)
         average = total / n
         mean[gene] = average
@@ -175,7 +193,6 @@ def _fit(
             continue
         variance = (squares - n * average * average) / max(n - 1.0, 1.0)
         zeros = n - positive
-        tails = _tails(own, largest)
         # Log-likelihood of which samples are zero, if their share is matched exactly.
         matched = positive * math.log(positive / n)
         if zeros > 0.0:
@@ -190,8 +207,13 @@ def _fit(
             if extra > 0.0 and 2.0 * (inflated - plain) > CRITICAL:
                 inflation[gene], mean[gene] = extra, inner
             continue
-        theta = math.exp(_negative_binomial(tails, n, average))
-        size[gene] = theta
+        tails = _tails(own, many, largest)
+        log_size = _negative_binomial(tails, n, average)
+        theta = math.exp(log_size)
+        if _usable(0.0, log_size, average):
+            size[gene] = theta
+        else:
+            fallen[gene] += 1
         if zeros == 0.0 or total == positive:
             continue
         low, high = LOWEST, HIGHEST
@@ -205,12 +227,21 @@ def _fit(
                 high = middle
             if high - low < 1e-11:
                 break
-        trial = math.exp(0.5 * (low + high))
+        log_size = 0.5 * (low + high)
+        trial = math.exp(log_size)
         inner = _truncated_mean(total / positive, trial)
         log_zero = -trial * math.log1p(inner / trial)
         extra = 1.0 - positive / n / -math.expm1(log_zero)
         plain = _log_likelihood(tails, n, total, average, theta)
         inflated = matched + _log_likelihood(tails, positive, total, inner, trial)
         inflated -= positive * math.log(-math.expm1(log_zero))
-        if extra > 0.0 and 2.0 * (inflated - plain) > CRITICAL:
+        # NaN where a factor has vanished: such a fit is not taken.
+        if not (extra > 0.0 and 2.0 * (inflated - plain) > CRITICAL) and math.isfinite(inflated):
+            continue
+        if _usable(extra, log_size, inner) and math.isfinite(inflated):
             inflation[gene], size[gene], mean[gene] = extra, trial, inner
+            fallen[gene] = 0
+            continue
+        fallen[gene] += 1
+        if log_size >= HIGHEST - NEAR and _usable(extra, 0.0, inner) and math.isfinite(inflated):
+            inflation[gene], size[gene], mean[gene] = extra, math.inf, inner
