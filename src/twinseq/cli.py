@@ -37,6 +37,7 @@ from .options import (
     OBS,
     PAIRED,
     PRESET,
+    PRIVATE_CELLS,
     PUBLIC,
     QUIET,
     REAL,
@@ -142,7 +143,8 @@ def generate(
 
     The twin has the genes, the columns and the design of REAL. Columns without a role are left empty. An .h5ad file
     keeps the roles of its columns; for tables, state them each time. With --preset dp, --epsilon and --delta the twin
-    is differentially private, donor by donor, and the claim is written beside it.
+    is differentially private, donor by donor, and the claim is written beside it (dp-copula; dp-scdesign where cell
+    types are stated).
     """
     from . import generators
     from .dp.claims import add_release, beside, read_releases, total_epsilon, write_claim
@@ -153,6 +155,7 @@ def generate(
     check_apart(check_target(output), inputs(real, obs))
     if basis is not None and public is not None:
         raise ConfigError("Give either --basis or --public, not both.")
+    private_copula = preset == "dp" and generator == "copula"
     generator, preset, chosen = made_private(generator, preset, parse_settings(settings or []), epsilon, delta)
     generator, chosen = on_basis(generator, chosen, basis if public is None else basis_beside(output))
     if ledger is not None:
@@ -166,6 +169,9 @@ def generate(
         model = generators.create(generator, preset=preset, **chosen)
         step(0, 3, "reading")
         cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
+        if private_copula and cohort.cell_type is not None:
+            generator = PRIVATE_CELLS
+            model = generators.create(generator, **chosen)
         with basis_built(public, cohort, basis_beside(output)):
             step(1, 3, "learning and drawing")
             model.fit(cohort, seed=seed, jobs=threads(jobs))

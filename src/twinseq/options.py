@@ -110,6 +110,10 @@ SETTINGS = Annotated[
 ]
 
 
+PRIVATE_CELLS = "dp-scdesign"
+"""The private generator of single cells."""
+
+
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ``key=value`` texts into parameters; values are read as Python literals where they are such.
 
@@ -149,10 +153,11 @@ def made_private(
     from . import generators
 
     if preset == "dp":
-        generator, preset = generator if generator.startswith("dp-") else f"dp-{generator}", None
+        private = generator if generator.startswith("dp-") else f"dp-{generator}"
+        generator, preset = PRIVATE_CELLS if generator == "scdesign2" else private, None
         if generator not in generators.names():
-            private = ", ".join(name for name in generators.names() if name.startswith("dp-"))
-            raise ConfigError(f"There is no generator '{shorten(generator)}'. With differential privacy: {private}.")
+            known = ", ".join(name for name in generators.names() if name.startswith("dp-"))
+            raise ConfigError(f"There is no generator '{shorten(generator)}'. With differential privacy: {known}.")
     stated = {"epsilon": epsilon, "delta": delta}
     given = {name: value for name, value in stated.items() if value is not None}
     if given and generators.info(generator).family != "dp":

@@ -44,6 +44,21 @@ def test_a_private_twin_has_its_claim_beside_it(twinseq, real, tmp_path):
     assert not any(name.encode() in written for name in identities(ts.read(real)))
 
 
+@pytest.mark.parametrize("asked", [("--preset", "dp"), ("-g", "scdesign2", "--preset", "dp"), ("-g", "dp-scdesign")])
+def test_cells_have_a_generator_of_their_own(twinseq, tmp_path, asked):
+    cells = ts.datasets.simulate_cells(15, 15, 60, cells_per_donor=12)
+    ts.write(cells, tmp_path / "cells.h5ad")
+    promise = ("--epsilon", "20", "--delta", "1e-3", "--set", "ranges=age=18:90")
+    ended = twinseq("generate", tmp_path / "cells.h5ad", *asked, *promise, "--n", "200", "-o", tmp_path / "twin.h5ad")
+    assert ended.code == 0
+    claim = read_claim(tmp_path / "twin.h5ad.ledger.json")
+    assert (claim.generator, claim.epsilon) == ("dp-scdesign", 20.0)
+    twin = ts.read(tmp_path / "twin.h5ad", donor=None)
+    assert (twin.n_samples, twin.cell_type) == (200, "cell_type")
+    assert np.array_equal(twin.dense(), np.rint(twin.dense()))
+    assert b"donor-0-" not in (tmp_path / "twin.h5ad").read_bytes()
+
+
 def test_releases_of_a_cohort_add_up(twinseq, real, tmp_path):
     ledger = tmp_path / "cohort.json"
     totals = []
