@@ -13,7 +13,8 @@ ROUNDING = 1e-7
 """How far scores may move, as a share of their spread."""
 OTHERWISE = {"logistic": 1e-5, "forest": 1e-9}
 """A solver stops somewhere; trees see the same splits."""
-NEVER = {("continuous", "marginal_llr", "negative binomial")}
+COUNTS = ("negative binomial", "sparse counts", "sparse counts, depth included")
+NEVER = {("continuous", "marginal_llr", setting) for setting in COUNTS}
 KEPT = np.r_[0:6, 41:45, 80:84, 125:131]
 N_GENES = 155
 

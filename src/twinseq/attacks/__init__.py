@@ -2,6 +2,7 @@
 
 from . import (
     basis_tracing,
+    composition,
     confidence,
     contrast_tracing,
     copula_llr,
@@ -43,6 +44,7 @@ __all__ = [
     "View",
     "basis_tracing",
     "canary_audit",
+    "composition",
     "confidence",
     "contrast_tracing",
     "copula_llr",

@@ -45,10 +45,12 @@ def of_type(samples: Samples, name: str, whose: str) -> NDArray[Any]:
     Raises
     ------
     NotApplicableError
-        There are fewer than two cells.
+        There are fewer than two samples or cells.
     """
     rows = samples.labels == name
     if rows.sum() < FEWEST:
-        raise NotApplicableError(f"the {whose} has {int(rows.sum())} cell(s) of class '{name}'; two are needed")
+        raise NotApplicableError(
+            f"the {whose} has {int(rows.sum())} sample(s) or cell(s) of class '{name}'; two are needed"
+        )
     found: NDArray[Any] = samples.values[rows]
     return found

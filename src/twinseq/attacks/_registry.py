@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, TwinseqError, suggest
+from ..plugins import load_plugins
 from ._base import LEVELS, Level, NotApplicableError, View
 
 Floats = NDArray[np.float64]
@@ -84,6 +85,8 @@ class Attack:
 
 
 _REGISTRY: dict[str, Attack] = {}
+PLUGINS = "twinseq.attacks"
+"""Entry points at which other packages announce theirs."""
 
 
 def register(**entry: Any) -> Callable[[Function], Function]:
@@ -110,6 +113,7 @@ def register(**entry: Any) -> Callable[[Function], Function]:
 
 def names() -> list[str]:
     """Return the known attacks, those that need least first."""
+    load_plugins(PLUGINS)
     return sorted(_REGISTRY, key=lambda name: _REGISTRY[name].levels[0])
 
 
@@ -121,6 +125,8 @@ def get(name: str) -> Attack:
     ConfigError
         No attack has this name; the nearest is suggested.
     """
+    if name not in _REGISTRY:
+        load_plugins(PLUGINS)
     if name not in _REGISTRY:
         raise ConfigError(f"Unknown attack '{name}'{suggest(name, _REGISTRY)}")
     return _REGISTRY[name]

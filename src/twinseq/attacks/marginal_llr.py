@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from ._base import Floats, NotApplicableError, View
+from ._cells import of_type
+from ._count_ratio import log_ratio
 from ._kernels import kernel_ratios, of_class, per_gene
 from ._registry import register
 
@@ -29,10 +31,15 @@ LEAST_DISPERSION, MOST_DISPERSION = 1e-3, 10.0
     settings={
         **{f"kernel {width:g}": {"width": width} for width in (0.1, 0.3, 1.0)},
         "negative binomial": {"width": None},
+        "sparse counts": {"sparse": True},
+        "sparse counts, depth included": {"sparse": True, "depth": True},
     },
 )
-def marginal_llr(view: View, width: float | None) -> Floats:
+def marginal_llr(view: View, width: float | None = None, sparse: bool = False, depth: bool = False) -> Floats:
     """Return the mean log density ratio over genes; no ``width`` stands for negative binomial counts.
+
+    ``sparse`` holds twin against other people alone, with rates that allow for genes seen in few cells of a side, and
+    gives a gene as much weight as its counts have; with ``depth``, a cell's total count has a say.
 
     Raises
     ------
@@ -42,6 +49,8 @@ def marginal_llr(view: View, width: float | None) -> Floats:
     twin, people, targets = view.twin, view.reference, view.targets
     if width is None and targets.kind != "counts":
         raise NotApplicableError("needs raw counts")
+    if sparse:
+        return _sparse_ratio(view, depth)
     scores = np.empty(len(targets))
     for name in np.unique(targets.labels):
         rows = targets.labels == name
@@ -53,6 +62,15 @@ def marginal_llr(view: View, width: float | None) -> Floats:
             if min(len(counts), len(others)) < 2:
                 raise NotApplicableError(f"needs two twin and two reference samples of class '{name}'")
             scores[rows] = _count_ratio(counts, others, targets.values[rows])
+    return scores
+
+
+def _sparse_ratio(view: View, depth: bool) -> Floats:
+    scores = np.empty(len(view.targets))
+    for name in np.unique(view.targets.labels):
+        rows = view.targets.labels == name
+        sides = of_type(view.twin, str(name), "twin"), of_type(view.reference, str(name), "reference")
+        scores[rows] = log_ratio(*sides, view.targets.values[rows], depth=depth)
     return scores
 
 
