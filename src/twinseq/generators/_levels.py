@@ -65,39 +65,84 @@ def shrunk_levels(noisy: Floats, noise: Floats) -> Levels:
         Standard deviation of the noise of each class, ``n_classes``, the same for all genes.
     """
     n_classes = len(noisy)
-    errors = np.diag(noise**2)
-    components = [(level, level * size) for level in LEVELS for size in SIZES]
-    telling = np.tile(SIZES >= TELLING, len(LEVELS))
-    shares = np.full(len(components), 1.0 / len(components))
+    level = np.repeat(LEVELS, len(SIZES))
+    spread = np.outer(LEVELS, SIZES).ravel()
+    telling = np.flatnonzero(np.tile(SIZES >= TELLING, len(LEVELS)))
+    shares = np.full(len(level), 1.0 / len(level))
     shape = (1.0 - START) * np.eye(n_classes) + START
     for _ in range(ROUNDS):
-        likelihoods = np.stack(
-            [_log_density(noisy - level, spread**2 * shape + errors) for level, spread in components]
-        )
-        likelihoods = np.exp(likelihoods - likelihoods.max(axis=0))
+        turned = _Turned.of(noisy, noise, shape)
+        likelihoods = turned.likelihoods(level, spread)
         for _ in range(STEPS):
             belonging = likelihoods * shares[:, None]
             belonging /= belonging.sum(axis=0)
             shares = np.maximum(belonging.mean(axis=1), LEAST)
-        mean, square = np.zeros_like(noisy), np.zeros_like(noisy)
-        update, told = np.zeros((n_classes, n_classes)), LEAST
-        for (level, spread), belongs, tells in zip(components, belonging, telling, strict=True):
-            prior = spread**2 * shape
-            gain = np.linalg.solve(prior + errors, prior).T
-            away, left = gain @ (noisy - level), prior - gain @ prior
-            mean += belongs * (level + away)
-            square += belongs * ((level + away) ** 2 + np.diag(left)[:, None])
-            if tells:
-                update += ((away * belongs) @ away.T + belongs.sum() * left) / spread**2
-                told += belongs.sum()
-        shape = update / told
+        levels = turned.posterior(level, spread, belonging)
+        shape = turned.shape(level[telling], spread[telling], belonging[telling])
         shape *= n_classes / max(float(np.trace(shape)), LEAST)
         shape = (1.0 - UNRELATED) * shape + UNRELATED * np.eye(n_classes)
-    return Levels(mean, square)
+    return levels
 
 
-def _log_density(values: Floats, covariance: Floats) -> Floats:
-    """Return the log-density of the columns of ``values`` under N(0, covariance), but for a constant."""
-    root = np.linalg.cholesky(covariance)
-    density: Floats = -0.5 * (np.linalg.solve(root, values) ** 2).sum(axis=0) - np.log(np.diag(root)).sum()
-    return density
+@dataclass(frozen=True)
+class _Turned:
+    """Noisy values in coordinates in which noise is the identity and the shape is diagonal, whatever its size.
+
+    Parameters
+    ----------
+    values
+        ``n_classes × n_genes``.
+    one
+        What a level of 1 in all classes is in these coordinates, ``n_classes``.
+    strengths
+        Diagonal of the shape.
+    back
+        Matrix that leads back.
+    """
+
+    values: Floats
+    one: Floats
+    strengths: Floats
+    back: Floats
+
+    @classmethod
+    def of(cls, noisy: Floats, noise: Floats, shape: Floats) -> _Turned:
+        strengths, vectors = np.linalg.eigh(shape / np.outer(noise, noise))
+        there = vectors.T / noise
+        return cls(there @ noisy, there.sum(axis=1), np.maximum(strengths, LEAST), noise[:, None] * vectors)
+
+    def likelihoods(self, level: Floats, spread: Floats) -> Floats:
+        """Return the likelihood of each component, ``n_components × n_genes``, in units of that of the likeliest."""
+        variances = 1.0 + np.outer(spread**2, self.strengths)
+        away = level[:, None] * self.one
+        squares = (1.0 / variances) @ self.values**2 - 2.0 * (away / variances) @ self.values
+        constant = (away**2 / variances + np.log(variances)).sum(axis=1, keepdims=True)
+        logs = -0.5 * (squares + constant)
+        likelihoods: Floats = np.exp(logs - logs.max(axis=0))
+        return likelihoods
+
+    def posterior(self, level: Floats, spread: Floats, belonging: Floats) -> Levels:
+        """Return means and squares, components weighted by how much a gene belongs to them."""
+        gain = self._gain(spread)
+        origin = (1.0 - gain) * level[:, None] * self.one
+        mean, square = np.empty_like(self.values), np.empty_like(self.values)
+        for row, way in enumerate(self.back):
+            expected = (origin @ way)[:, None] + (gain * way) @ self.values
+            mean[row] = (belonging * expected).sum(axis=0)
+            square[row] = (belonging * (expected**2 + (gain @ way**2)[:, None])).sum(axis=0)
+        return Levels(mean, square)
+
+    def shape(self, level: Floats, spread: Floats, belonging: Floats) -> Floats:
+        """Return the mean square of the deviations in units of their spread, ``n_classes × n_classes``."""
+        gain, sums = self._gain(spread), np.zeros((len(self.one), len(self.one)))
+        for one, size, kept, belongs in zip(level, spread, gain, belonging, strict=True):
+            deviations = kept[:, None] * (self.values - one * self.one[:, None])
+            sums += ((deviations * belongs) @ deviations.T + belongs.sum() * np.diag(kept)) / size**2
+        shape: Floats = self.back @ sums @ self.back.T / max(float(belonging.sum()), LEAST)
+        return shape
+
+    def _gain(self, spread: Floats) -> Floats:
+        """Return the share of a value that is taken for true, ``n_components × n_classes``."""
+        signal = np.outer(spread**2, self.strengths)
+        gain: Floats = signal / (1.0 + signal)
+        return gain
