@@ -41,12 +41,17 @@ def basics(given: dict[str, Cohort], main: str, seed: int, jobs: int, seconds: d
 def provenance(
     given: dict[str, Cohort],
     main: Comparison,
-    tops: dict[Role, Ceiling],
+    tops: dict[Role, Ceiling[Comparison]],
     seed: int,
     jobs: int,
     seconds: dict[str, float],
+    *,
+    tested: bool,
 ) -> dict[str, Any]:
-    """Return how the figures came about; no sample's or donor's name is in it."""
+    """Return how the figures came about; no sample's or donor's name is in it.
+
+    ``tested`` says whether genes were tested for differential expression.
+    """
     out: dict[str, Any] = {
         **basics(given, "train", seed, jobs, seconds),
         "ceilings": {name: top.source for name, top in tops.items()},
@@ -56,7 +61,7 @@ def provenance(
         out["survival"] = dict(zip(("time", "event"), map(shorten, main.space.survival), strict=True))
     if main.space.gene_sets is not None:
         out["gene_sets"] = main.space.gene_sets.described()
-    if len(main.space.classes) > 1:
+    if tested and len(main.space.classes) > 1:
         design = main.space.design
         terms = [*design.numeric, *design.categorical, str(given["train"].label)]
         out["differential_expression"] = {

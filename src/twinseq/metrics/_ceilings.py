@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,17 +18,20 @@ from ._registry import Against, Metric
 Role = Against | Literal["replicate"]
 
 
+Compared = TypeVar("Compared")
+
+
 @dataclass(frozen=True)
-class Ceiling:
+class Ceiling(Generic[Compared]):
     """Real data in the twin's place, or ``None`` with the reason in ``source``."""
 
-    comparison: Comparison | None
+    comparison: Compared | None
     source: str
 
 
 def ceilings(
     main: Comparison, donors: NDArray[np.str_], holdout_donors: NDArray[np.str_] | None, reference: Profiles | None
-) -> dict[Role, Ceiling]:
+) -> dict[Role, Ceiling[Comparison]]:
     """Return the ceiling for each way of holding a twin against real data.
 
     Parameters
@@ -44,7 +47,9 @@ def ceilings(
     if not main.has_holdout:
         half = _halves(train, donors, space.seed)
         if half is None:
-            none = Ceiling(None, "no hold-out, and too few donors for two halves of the training data")
+            none: Ceiling[Comparison] = Ceiling(
+                None, "no hold-out, and too few donors for two halves of the training data"
+            )
             return {"real": none, "train": none, "holdout": none, "both": none}
         first, second = half
         source = f"two halves of the training data in the place of both ({first.n_samples} and {second.n_samples})"
@@ -54,7 +59,7 @@ def ceilings(
     as_train = Ceiling(
         Comparison(space, train, train, holdout), f"training data in the twin's place ({train.n_samples})"
     )
-    roles: dict[Role, Ceiling] = {}
+    roles: dict[Role, Ceiling[Comparison]] = {}
     if holdout.n_samples < main.twin.n_samples:
         roles["replicate"] = _replicate(main, donors, holdout_donors, reference)
     as_holdout = Ceiling(
@@ -68,7 +73,7 @@ def ceilings(
     }
 
 
-def ceiling_of(metric: Metric, roles: dict[Role, Ceiling]) -> Ceiling:
+def ceiling_of(metric: Metric, roles: dict[Role, Ceiling[Comparison]]) -> Ceiling[Comparison]:
     """Return the ceiling of one metric.
 
     How many genes a test finds grows with the number of samples. Where the hold-out is smaller than the twin, lists of
@@ -86,7 +91,7 @@ def _replicate(
     donors: NDArray[np.str_],
     holdout_donors: NDArray[np.str_] | None,
     reference: Profiles | None,
-) -> Ceiling:
+) -> Ceiling[Comparison]:
     """Return two halves of all real data in the place of both, each at most as large as the twin."""
     parts = [main.train, main.holdout, *([reference] if reference is not None else [])]
     named = [donors, main.holdout.donors if holdout_donors is None else holdout_donors]
@@ -112,7 +117,7 @@ def _replicate(
     return Ceiling(Comparison(main.space, first, second), source)
 
 
-def _third_set(main: Comparison, donors: NDArray[np.str_] | None, reference: Profiles | None) -> Ceiling:
+def _third_set(main: Comparison, donors: NDArray[np.str_] | None, reference: Profiles | None) -> Ceiling[Comparison]:
     if reference is not None:
         comparison = Comparison(main.space, main.train, reference, main.holdout)
         return Ceiling(comparison, f"reference data in the twin's place ({reference.n_samples})")

@@ -14,6 +14,7 @@ from ._profiles import Profiles
 
 CONTROLS = {
     "shuffled types": "the training cells with their types dealt out at random",
+    "equal types": "the training cells with types drawn at random, each as often as any other",
     "shuffled labels": "the training data with label and covariates dealt out at random",
     "mean profile": "every sample the mean profile with Poisson noise, covariates uniform over their levels",
     "scrambled genes": "the training data with the genes' names dealt out at random",

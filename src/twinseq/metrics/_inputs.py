@@ -14,8 +14,11 @@ from ..errors import CohortError
 from ._duplicates import as_points, near_duplicates
 from ._profiles import dense_values
 from ._scales import other_continuous_scale, other_count_scale
+from .cells.copies import cell_digests
 
 Floats = NDArray[np.float64]
+FEWEST_COUNTS = 50
+"""Cells of fewer counts can be equal by chance."""
 SHOWN = 10
 """Donors or samples that a message names."""
 REMEDY = "Split by donor with `twinseq split`, before the twin is made."
@@ -44,6 +47,8 @@ def check_matching(sides: dict[str, Cohort]) -> None:
                 if len(genes)
             ]
             raise CohortError(f"{cohort.source}: {'; '.join(lines)}. All files must hold the same genes.")
+        if train.cell_type is not None:
+            _check_cell_types(train, cohort)
         if train.label is not None and train.label not in cohort.obs.columns:
             raise CohortError(
                 f"{cohort.source}: the sample table has no column '{shorten(train.label)}', the label of the "
@@ -65,6 +70,26 @@ def check_matching(sides: dict[str, Cohort]) -> None:
                     f"{cohort.source}: class '{shorten(lacking[0], 40)}' of column '{shorten(train.label)}' does not "
                     "occur. A twin must have every class of its training data."
                 )
+
+
+def _check_cell_types(train: Cohort, cohort: Cohort) -> None:
+    """Check that every cell has a type, and one that occurs in the training data."""
+    column = str(train.cell_type)
+    if column not in cohort.obs.columns:
+        raise CohortError(
+            f"{cohort.source}: the table of cells has no column '{shorten(column)}', the cell types of the training "
+            "data. Add it, or rename the column."
+        )
+    types = cohort.obs[column]
+    if types.isna().any():
+        raise CohortError(f"{cohort.source}: column '{shorten(column)}' (cell type) has missing values.")
+    known = set(train.obs[column].astype(str))
+    unknown = sorted(set(types.astype(str)) - known)
+    if unknown:
+        raise CohortError(
+            f"{cohort.source}: cell type '{shorten(unknown[0], 40)}' of column '{shorten(column)}' does not occur in "
+            f"the training data. Known: {', '.join(sorted(known)[:10])}."
+        )
 
 
 def check_scale(sides: dict[str, Cohort]) -> None:
@@ -125,12 +150,14 @@ def in_order(cohort: Cohort, train: Cohort) -> Cohort:
         cohort.adata[:, genes].copy(),
         label=train.label,
         donor=donor,
+        cell_type=train.cell_type,
         covariates=covariates,
         kind=train.kind,
         paired=train.paired,
         source=cohort.source,
     )
-    rows = np.lexsort((row_digests(dense_values(sorted_genes)), sorted_genes.labels()))
+    digests = row_digests(dense_values(sorted_genes)) if train.cell_type is None else cell_digests(sorted_genes)
+    rows = np.lexsort((digests, sorted_genes.classes()))
     return sorted_genes.subset(rows)
 
 
@@ -146,6 +173,10 @@ def check_disjoint(sides: dict[str, Cohort]) -> None:
     pairs = list(combinations(real, 2))
     for name, other_name in pairs:
         _check_donors(name, real[name], other_name, real[other_name])
+    if sides["train"].cell_type is not None:
+        for name, other_name in pairs:
+            _check_cells(name, real[name], other_name, real[other_name])
+        return
     values = {name: dense_values(cohort) for name, cohort in real.items()}
     donors = [cohort.donors() for cohort in real.values()]
     points = as_points(list(values.values()), donors, sides["train"].kind) if len(real) > 1 else None
@@ -178,6 +209,19 @@ def _check_donors(name: str, cohort: Cohort, other_name: str, other: Cohort) -> 
         raise CohortError(
             f"{other.source}: {len(shared)} donor(s) of the {other_name} set are in the {name} set too: "
             f"{shown}{_more(len(shared))}. {REMEDY}"
+        )
+
+
+def _check_cells(name: str, cohort: Cohort, other_name: str, other: Cohort) -> None:
+    """Refuse cells of two sets that are equal count for count and have too many counts for that to be chance."""
+    totals = np.asarray(other.adata.X.sum(axis=1), dtype=np.float64).ravel()
+    repeats = np.isin(cell_digests(other), cell_digests(cohort)) & (totals >= FEWEST_COUNTS)
+    if repeats.any():
+        cells = other.adata.obs_names[repeats]
+        shown = ", ".join(f"'{shorten(cell, 25)}'" for cell in cells[:SHOWN])
+        raise CohortError(
+            f"{other.source}: {len(cells)} cell(s) of the {other_name} set equal one of the {name} set count for "
+            f"count: {shown}{_more(len(cells))}. {REMEDY}"
         )
 
 

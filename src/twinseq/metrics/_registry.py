@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from ..errors import ConfigError, TwinseqError, suggest
+from ..plugins import load_plugins
 
 Direction = Literal["higher", "lower", "target"]
 Against = Literal["real", "train", "holdout", "both"]
@@ -82,6 +83,8 @@ class Metric:
 
 
 _REGISTRY: dict[str, Metric] = {}
+PLUGINS = "twinseq.metrics"
+"""Entry points at which other packages announce theirs."""
 
 
 def register(**entry: Any) -> Callable[[Function], Function]:
@@ -107,6 +110,7 @@ def register(**entry: Any) -> Callable[[Function], Function]:
 
 def names() -> list[str]:
     """Return the known metrics, group by group."""
+    load_plugins(PLUGINS)
     return [metric.name for group in GROUPS for metric in _REGISTRY.values() if metric.group == group]
 
 
@@ -118,6 +122,8 @@ def get(name: str) -> Metric:
     ConfigError
         No metric has this name; the nearest is suggested.
     """
+    if name not in _REGISTRY:
+        load_plugins(PLUGINS)
     if name not in _REGISTRY:
         raise ConfigError(f"Unknown metric '{name}'{suggest(name, _REGISTRY)}")
     return _REGISTRY[name]

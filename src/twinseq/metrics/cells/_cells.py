@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from ...cohort import Cohort
 from .._registry import NotComputableError
 from .clusters import cluster_ari
+from .composition import donor_shares
+from .copies import cell_digests
+from .gene_correlations import correlations
+from .markers import log_fold_changes, marker_scores
 
 if TYPE_CHECKING:
     from ._space import CellSpace
@@ -70,7 +74,7 @@ class Cells:
         self.space = space
         self.types = cell_types(cohort)
         self.classes = cohort.classes()
-        self.donors = cohort.donors() if cohort.donor is not None else None
+        self.donors = cohort.donors() if cohort.donor is not None and cohort.obs[cohort.donor].notna().all() else None
 
     @property
     def n_samples(self) -> int:
@@ -95,6 +99,43 @@ class Cells:
     def points(self) -> NDArray[np.float32]:
         """Coordinates on the principal components of the training data, ``n_cells × n_components``."""
         return self.space.project(self.log)
+
+    @cached_property
+    def scores(self) -> Floats:
+        """Welch t of each gene for each type against all other cells, ``n_types × n_genes``."""
+        return marker_scores(self.moments.mean, self.moments.variance, self.moments.n_cells)
+
+    @cached_property
+    def fold_changes(self) -> Floats:
+        """Log2 fold change of each gene for each type against all other cells, ``n_types × n_genes``."""
+        return log_fold_changes(self.moments.mean, self.moments.n_cells)
+
+    @cached_property
+    def gene_pairs(self) -> dict[str, Floats]:
+        """Correlations of gene pairs in each type of at least two cells, over the genes chosen for it in training."""
+        panels = self.space.panels
+        rows = {name: np.flatnonzero(self.types == name) for name in panels}
+        return {
+            name: correlations(self.log[rows[name]][:, genes]) for name, genes in panels.items() if len(rows[name]) > 1
+        }
+
+    @cached_property
+    def donor_shares(self) -> Floats:
+        """Share of each cell type of the training data in each donor, ``n_donors × n_types``.
+
+        Raises
+        ------
+        NotComputableError
+            The cells name no donors.
+        """
+        if self.donors is None:
+            raise NotComputableError("needs donors on both sides; the twin or the real cells name none")
+        return donor_shares(self.types, self.donors, self.space.types)
+
+    @cached_property
+    def digests(self) -> NDArray[np.bytes_]:
+        """A fingerprint of each cell, equal for equal cells."""
+        return cell_digests(self.cohort)
 
     @cached_property
     def clustered(self) -> float:

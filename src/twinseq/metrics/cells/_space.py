@@ -1,4 +1,4 @@
-"""What is fitted on the training cells alone: variable genes, principal components, bandwidth."""
+"""What is fitted on the training cells alone: variable genes and principal components."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from ...cohort import Cohort
 from .._registry import NotComputableError
 from ._cells import Cells
-from .kernel import median_distance
+from .gene_correlations import GENES
 
 COMPONENTS = 50
 VARIABLE = 2000
@@ -71,6 +71,21 @@ class CellSpace:
         return np.sort(chosen[variance[chosen] > 0])
 
     @cached_property
+    def types(self) -> NDArray[np.str_]:
+        """Cell types of the training data, sorted."""
+        return np.unique(self.train.types)
+
+    @cached_property
+    def panels(self) -> dict[str, NDArray[np.intp]]:
+        """For each cell type the 200 genes that vary most among its training cells, as places in `variable`."""
+        found = self.train.moments
+        variance = np.nan_to_num(found.variance[:, self.variable])
+        return {
+            str(name): np.sort(np.argsort(-row, kind="stable")[:GENES])
+            for name, row in zip(found.types, variance, strict=True)
+        }
+
+    @cached_property
     def components(self) -> PCA:
         """Principal components of the training cells."""
         return principal_components(self.train.log, self.seed)
@@ -78,11 +93,6 @@ class CellSpace:
     def project(self, log: sp.csr_matrix) -> NDArray[np.float32]:
         """Return coordinates on the principal components of the training cells."""
         return np.asarray(self.components.transform(log), dtype=np.float32)
-
-    @cached_property
-    def bandwidth(self) -> float:
-        """Median distance between two training cells on the principal components."""
-        return median_distance(self.train.points, self.rng(1))
 
 
 def principal_components(log: Any, seed: int) -> PCA:

@@ -24,15 +24,15 @@ BLOCK = 1000
     question="Can twin and real cells be told apart by where they lie (kernel distance)?",
     reading="0 or slightly negative: no difference. Larger: the clouds differ. Compare with the ceiling.",
     formula=(
-        "unbiased MMD² with exp(−d² / 2σ²), σ = median distance between real cells, 50 PCs of real data; over 4,000 "
-        "cells with 2,000 random Fourier features"
+        "unbiased MMD² with exp(−d² / 2σ²), σ = median distance between real cells, 50 PCs of both together; of more "
+        "than 4,000 cells with 2,000 random Fourier features"
     ),
     direction="lower",
     ideal=0.0,
     bounds=(-1.0, 2.0),
     reference="Gretton et al. 2012, JMLR 13:723; Rahimi & Recht 2007, NIPS",
-    fields=("real.points", "twin.points", "rng", "space.bandwidth"),
-    floor="independent",
+    fields=("joint.real", "joint.twin", "rng"),
+    floor="mean profile",
     needs=("cells",),
     unit="cells",
 )

@@ -28,14 +28,14 @@ HALVINGS = 60
     ),
     formula=(
         "(median over cells of 1 / Σ p² − 1) / (2 − 1), p the shares of real and twin among the 90 nearest cells, "
-        "weighted to perplexity 30; 50 PCs of real data; equal numbers of real and twin cells"
+        "weighted to perplexity 30; 50 PCs of both together; equal numbers of real and twin cells"
     ),
     direction="higher",
     ideal=None,
     bounds=(0.0, 1.0),
     reference="Korsunsky et al. 2019, Nature Methods 16:1289; scaled as in Luecken et al. 2022, Nature Methods 19:41",
-    fields=("real.points", "twin.points", "rng"),
-    floor="independent",
+    fields=("joint.real", "joint.twin", "rng"),
+    floor="mean profile",
     needs=("cells",),
     unit="cells",
 )
