@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from .errors import CohortError, ConfigError, suggest
 from .errors import shorten as shorten  # others find it here
+from .stored import StoredAnnData, StoredMatrix
+from .validation import check_unique as check_unique
+from .validation import validate as validate
 
 Kind = Literal["counts", "continuous"]
 ROLES_KEY = "twinseq"
@@ -31,7 +34,7 @@ class Cohort:
     Parameters
     ----------
     adata
-        Profiles; ``X`` is ``n_samples × n_genes``, dense or CSR, and is never changed.
+        Profiles; ``X`` is ``n_samples × n_genes``, dense or CSR, and is never changed. It may lie on disk (`lazy`).
     label
         Column of ``obs`` with the class of each sample (condition, subtype); ``None``: one class.
     donor
@@ -113,13 +116,45 @@ class Cohort:
         table: pd.DataFrame = self.adata.obs
         return table
 
-    def dense(self, dtype: Any = np.float64) -> NDArray[Any]:
-        """Return the profiles as a dense ``n_samples × n_genes`` array of ``dtype``."""
+    @property
+    def lazy(self) -> bool:
+        """Whether the profiles lie on disk and are read a part at a time."""
+        return isinstance(self.adata, StoredAnnData)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the profiles are sparse, in memory or on disk."""
         x = self.adata.X
+        return x.sparse if isinstance(x, StoredMatrix) else bool(sp.issparse(x))
+
+    def dense(self, dtype: Any = np.float64) -> NDArray[Any]:
+        """Return the profiles as a dense ``n_samples × n_genes`` array of ``dtype``.
+
+        Raises
+        ------
+        CohortError
+            They lie on disk and would take more than half of the memory.
+        """
+        x = self.adata.X
+        if isinstance(x, StoredMatrix):
+            return x.dense(dtype)
         return np.asarray(x.toarray() if sp.issparse(x) else x, dtype=dtype)
 
+    def in_memory(self) -> Cohort:
+        """Return the cohort with its profiles in memory, sparse where they are sparse.
+
+        Raises
+        ------
+        CohortError
+            They lie on disk and would take more than half of the memory.
+        """
+        if not self.lazy:
+            return self
+        adata = self.adata
+        return self.with_adata(AnnData(adata.X.to_memory(), obs=adata.obs, var=adata.var, uns=dict(adata.uns)))
+
     def chunks(self, size: int = 4096) -> Iterator[tuple[slice, Any]]:
-        """Yield the profiles a part at a time, in order.
+        """Yield the profiles a part at a time, in order; where they lie on disk, only the part is read.
 
         Parameters
         ----------
@@ -175,15 +210,28 @@ class Cohort:
         """Return the samples in ``rows`` (indices or mask) as a cohort of their own.
 
         Classes and covariates keep all their levels: which of them a part happens to hold may hang on a single donor.
+        Profiles that lie on disk stay there.
         """
-        part = self.adata[rows].copy()
-        for column in (self.label, self.cell_type, *self.covariates):
-            if column is not None and isinstance(self.obs[column].dtype, pd.CategoricalDtype):
-                part.obs[column] = part.obs[column].cat.set_categories(self.obs[column].cat.categories)
+        lazily = isinstance(self.adata, StoredAnnData)
+        part = self.adata.taken(rows) if lazily else self.adata[rows].copy()
+        stated = (self.label, self.cell_type, *self.covariates)
+        for column, whole in self.obs.items():
+            if not isinstance(whole.dtype, pd.CategoricalDtype):
+                continue
+            if column in stated:
+                part.obs[column] = part.obs[column].cat.set_categories(whole.cat.categories)
+            elif lazily:
+                part.obs[column] = part.obs[column].cat.remove_unused_categories()
         return self.with_adata(part)
 
+    def take_genes(self, genes: Any) -> Cohort:
+        """Return the cohort with the ``genes`` of these positions, in their order."""
+        if isinstance(self.adata, StoredAnnData):
+            return self.with_adata(self.adata.taken(columns=genes))
+        return self.with_adata(self.adata[:, genes])
+
     def split(self, fractions: Sequence[float] = (0.6, 0.2, 0.2), seed: int = 0) -> tuple[Cohort, ...]:
-        """Split by donor, stratified by class, into disjoint parts.
+        """Split by donor, stratified by label, into disjoint parts; all cells of a donor stay together.
 
         Parameters
         ----------
@@ -201,10 +249,15 @@ class Cohort:
         ConfigError
             Fractions are not positive or add up to more than 1.
         CohortError
-            A class has too few donors for every part to get one.
+            A class has too few donors for every part to get one, or cells have no donor stated.
         """
         from .splits import split_rows
 
+        if self.cell_type is not None and self.donor is None:
+            raise CohortError(
+                f"{self.source}: cells have no donor stated, so the cells of one person would land in several parts. "
+                "State the column of the donors (--donor)."
+            )
         rows = split_rows(self.donors(), self.labels(), fractions, seed, source=self.source)
         return tuple(self.subset(part) for part in rows)
 
@@ -278,149 +331,3 @@ def from_anndata(
     )
     validate(cohort, min_per_class=min_per_class)
     return cohort
-
-
-def validate(cohort: Cohort, *, min_per_class: int = 2) -> None:
-    """Check that ``cohort`` can be worked with.
-
-    Raises
-    ------
-    CohortError
-        Empty; duplicate gene or sample names; negative, non-integer, infinite or missing values; a sample
-        without any count; missing, single or too small classes; missing donors or cell types; a donor in
-        two classes; a text covariate that looks like an identifier. The message names the place.
-    """
-    if cohort.n_samples == 0 or cohort.n_genes == 0:
-        raise CohortError(
-            f"{cohort.source}: empty ({cohort.n_samples} samples × {cohort.n_genes} genes). "
-            "Check that the right file was given and that it is not filtered to nothing."
-        )
-    check_unique(cohort.adata.obs_names, "sample", cohort.source)
-    check_unique(cohort.adata.var_names, "gene", cohort.source)
-    _check_values(cohort)
-    _check_classes(cohort, min_per_class)
-    _check_donors(cohort)
-    _check_covariates(cohort)
-
-
-def check_unique(names: pd.Index[Any], what: str, source: str) -> None:
-    """Refuse names of samples or genes that occur twice.
-
-    Raises
-    ------
-    CohortError
-        Names the first repeats.
-    """
-    if not names.is_unique:
-        repeated = names[names.duplicated()].unique()
-        shown = ", ".join(f"'{shorten(name, 40)}'" for name in repeated[:5])
-        raise CohortError(
-            f"{source}: {len(repeated)} duplicate {what} name(s): {shown}. "
-            f"Each {what} must occur once: rename, drop or sum the repeats."
-        )
-
-
-def _check_values(cohort: Cohort) -> None:
-    x = cohort.adata.X
-    values = x.data if sp.issparse(x) else np.asarray(x)
-    if values.dtype.kind not in "iufb":
-        raise CohortError(f"{cohort.source}: the profiles hold {values.dtype} values; numbers are needed.")
-    if values.dtype.kind == "f":
-        _refuse(cohort, np.isnan, "a missing value (NaN)", "Fill it in or drop the gene or the sample.")
-        _refuse(cohort, np.isinf, "an infinite value", "Mend the table or drop the gene or the sample.")
-    if cohort.kind == "continuous":
-        return
-    remedy = "Raw counts are needed; for VST, log-CPM or other continuous values use --kind continuous."
-    if values.dtype.kind in "if":
-        _refuse(cohort, lambda v: v < 0, "a negative value", remedy)
-    if values.dtype.kind == "f":
-        _refuse(cohort, lambda v: v != np.rint(v), "a value that is not a whole number", remedy)
-    empty = np.flatnonzero(np.asarray(x.sum(axis=1)).ravel() == 0)
-    if empty.size:
-        names = ", ".join(f"'{shorten(name, 40)}'" for name in cohort.adata.obs_names[empty[:5]])
-        raise CohortError(
-            f"{cohort.source}: {empty.size} sample(s) without a single count: {names}. "
-            "Drop them: they failed sequencing or were read wrongly."
-        )
-
-
-def _refuse(cohort: Cohort, is_bad: Any, what: str, remedy: str) -> None:
-    """Raise for the first value of ``X`` that ``is_bad``, naming its sample and gene."""
-    x = cohort.adata.X
-    if sp.issparse(x):
-        bad = is_bad(x.data)
-        if not bad.any():
-            return
-        where = x.tocoo()
-        first = int(np.flatnonzero(is_bad(where.data))[0])
-        row, column, value = int(where.row[first]), int(where.col[first]), where.data[first]
-    else:
-        values = np.asarray(x)
-        bad = is_bad(values)
-        if not bad.any():
-            return
-        row, column = (int(index) for index in np.unravel_index(int(np.argmax(bad)), bad.shape))
-        value = values[row, column]
-    sample = shorten(cohort.adata.obs_names[row], 40)
-    gene = shorten(cohort.adata.var_names[column], 40)
-    raise CohortError(
-        f"{cohort.source}: {what} ({value}) at sample '{sample}', gene '{gene}'; "
-        f"{int(bad.sum())} such value(s) in all. {remedy}"
-    )
-
-
-def _check_classes(cohort: Cohort, min_per_class: int) -> None:
-    for role in ("label", "donor", "cell_type"):
-        column = getattr(cohort, role)
-        if column is None:
-            continue
-        missing = np.flatnonzero(cohort.obs[column].isna())
-        if missing.size:
-            name = shorten(cohort.adata.obs_names[missing[0]], 40)
-            raise CohortError(
-                f"{cohort.source}: column '{shorten(column)}' ({role}) is missing for {missing.size} sample(s), "
-                f"first '{name}'. Fill it in or drop these samples."
-            )
-    if cohort.label is None:
-        return
-    sizes = pd.Series(cohort.labels()).value_counts()
-    if len(sizes) < 2:
-        raise CohortError(
-            f"{cohort.source}: column '{shorten(cohort.label)}' (label) has one class only, "
-            f"'{shorten(sizes.index[0], 40)}'. State a column with two or more classes, or no label."
-        )
-    small = sizes[sizes < min_per_class]
-    if len(small):
-        raise CohortError(
-            f"{cohort.source}: class '{shorten(small.index[0], 40)}' of column '{shorten(cohort.label)}' has "
-            f"{small.iloc[0]} sample(s); at least {min_per_class} are needed. Merge it with another class or drop it."
-        )
-
-
-def _check_donors(cohort: Cohort) -> None:
-    if cohort.donor is None or cohort.label is None or cohort.paired:
-        return
-    classes = pd.Series(cohort.labels()).groupby(cohort.donors()).nunique()
-    torn = classes[classes > 1]
-    if len(torn):
-        raise CohortError(
-            f"{cohort.source}: {len(torn)} donor(s) have samples in more than one class of "
-            f"'{shorten(cohort.label)}', first '{shorten(torn.index[0], 40)}'. If that is the design (tumour and "
-            "normal of one patient), say so with --paired; otherwise mend the donor or the label column."
-        )
-
-
-def _check_covariates(cohort: Cohort) -> None:
-    for column in cohort.covariates:
-        values = cohort.obs[column].dropna()
-        if values.empty:
-            raise CohortError(f"{cohort.source}: covariate '{shorten(column)}' has no value at all. Leave it out.")
-        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-            if not np.isfinite(values.to_numpy(dtype=float)).all():
-                raise CohortError(f"{cohort.source}: covariate '{shorten(column)}' has an infinite value.")
-        elif values.nunique() > max(5, len(values) // 2):
-            raise CohortError(
-                f"{cohort.source}: covariate '{shorten(column)}' has {values.nunique()} levels for {len(values)} "
-                "samples: it reads like an identifier, and a twin would publish its levels. "
-                "Leave it out, or group its levels."
-            )

@@ -51,7 +51,10 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
     with _scratch_in(target, target) as scratch, _reported(target):
         yield scratch
         for path in sorted(scratch.iterdir()):
-            os.replace(path, target / path.name)
+            if path.is_dir() and (target / path.name).is_dir():
+                _swap_folders(path, target / path.name, scratch / f".old-{path.name}")
+            else:
+                os.replace(path, target / path.name)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Cohorts in and out of files: h5ad, csv/tsv/parquet tables and 10x matrices.
+"""Cohorts in and out of files: h5ad and zarr, csv/tsv/parquet tables and 10x matrices.
 
 Tables hold numbers only; what is known of the samples stands in a second table (``--obs``), or beside the
 counts as ``NAME.samples.csv``, which is where `write` puts it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -16,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 import scipy.io
 import scipy.sparse as sp
 
-from .cohort import ROLES_KEY, Cohort, Kind, check_unique, from_anndata
+from .cohort import Cohort, Kind, check_unique, from_anndata
+from .containers import CONTAINERS, read_container, write_container
+from .containers import write_parts as write_parts
 from .errors import CohortError, ConfigError, OutputError, shorten
 from .files import atomic_path, check_writable
 from .tables import SEPARATORS, first_line, is_gzipped, read_annotation, read_table, table_suffix
@@ -30,7 +30,7 @@ from .tables import SEPARATORS, first_line, is_gzipped, read_annotation, read_ta
 TABLES = (*SEPARATORS, ".parquet")
 # Level 4 takes a tenth of the time of 9 on count matrices, for files 5 % larger.
 ZIP_LEVEL = 4
-FORMATS = ".h5ad, .csv, .tsv, .txt, .parquet (.gz allowed), or a folder with a 10x matrix (.mtx)"
+FORMATS = ".h5ad, .zarr, .csv, .tsv, .txt, .parquet (.gz allowed), or a folder with a 10x matrix (.mtx)"
 
 
 def read(
@@ -44,23 +44,30 @@ def read(
     kind: Kind | None = None,
     paired: bool | None = None,
     min_per_class: int = 2,
+    lazy: bool | None = None,
 ) -> Cohort:
     """Read and check a cohort.
 
     Parameters
     ----------
     path
-        ``.h5ad``; a table ``.csv/.tsv/.parquet`` (``.gz`` allowed), genes × samples or samples × genes,
+        ``.h5ad`` or ``.zarr``; a table ``.csv/.tsv/.parquet`` (``.gz`` allowed), genes × samples or samples × genes,
         told apart by the sample names; or a folder with ``matrix.mtx``, ``features.tsv``, ``barcodes.tsv``.
     obs
         Sample table indexed by sample name. Default for tables and folders: ``NAME.samples.csv`` beside them.
     label, donor, cell_type, covariates, kind, paired
-        See `twinseq.cohort.Cohort`. Left out, the roles kept in an ``.h5ad`` are used.
+        See `twinseq.cohort.Cohort`. Left out, the roles kept in an ``.h5ad`` or ``.zarr`` are used.
     min_per_class
         Smallest class that is accepted.
+    lazy
+        Whether the profiles of an ``.h5ad`` or ``.zarr`` stay on disk and are read a part at a time. Default: where
+        they would take more than a quarter of the memory (`twinseq.memory`). Layers, ``obsm`` and the like are left out
+        then. No result depends on it.
 
     Raises
     ------
+    ConfigError
+        A table or 10x matrix is to be left on disk.
     CohortError
         The file cannot be read, or what it holds is not a usable cohort; the message says where and why.
     """
@@ -71,7 +78,7 @@ def read(
         # Repeated names are refused below, with the names; integer names become text as they should.
         warnings.filterwarnings("ignore", message=".* names are not unique")
         warnings.filterwarnings("ignore", message="Transforming to str index")
-        adata = _read_profiles(path, Path(obs) if obs is not None else None)
+        adata = _read_profiles(path, Path(obs) if obs is not None else None, lazy)
     return from_anndata(
         adata,
         label=label,
@@ -85,33 +92,18 @@ def read(
     )
 
 
-def _read_profiles(path: Path, obs: Path | None) -> ad.AnnData:
+def _read_profiles(path: Path, obs: Path | None, lazy: bool | None) -> ad.AnnData:
+    suffix = table_suffix(path)
+    if suffix in CONTAINERS:
+        adata = read_container(path, lazy)
+        return adata if obs is None else _join_obs(adata, path, obs)
+    if lazy:
+        raise ConfigError(f"{path}: only .h5ad and .zarr can be read in parts. Write it as one of them first.")
     if path.is_dir():
         return _join_obs(_read_10x(path), path, obs)
-    suffix = table_suffix(path)
-    if suffix == ".h5ad":
-        adata = _read_h5ad(path)
-        return adata if obs is None else _join_obs(adata, path, obs)
     if suffix in TABLES:
         return _read_oriented(path, obs)
     raise CohortError(f"{path}: not a table that can be read. Known formats: {FORMATS}.")
-
-
-def _read_h5ad(path: Path) -> ad.AnnData:
-    try:
-        adata = ad.read_h5ad(path)
-    except Exception as error:
-        raise CohortError(
-            f"{path}: not a readable .h5ad file ({first_line(error)}). Check that it was copied whole and was written "
-            "by anndata."
-        ) from error
-    if adata.X is None:
-        raise CohortError(f"{path}: the file has no X. Put the profiles into X, samples × genes.")
-    if sp.issparse(adata.X):
-        adata.X = adata.X.tocsr()
-    adata.obs_names = adata.obs_names.astype(str)
-    adata.var_names = adata.var_names.astype(str)
-    return adata
 
 
 def _read_oriented(path: Path, obs: Path | None) -> ad.AnnData:
@@ -242,7 +234,8 @@ def check_writable_format(path: str | Path) -> None:
         The suffix names no format that can be written.
     """
     suffix = table_suffix(Path(path))
-    if suffix not in (".h5ad", ".mtx", *TABLES) or (suffix in (".h5ad", ".mtx") and str(path).endswith(".gz")):
+    zipped = is_gzipped(Path(path)) and suffix not in TABLES
+    if suffix not in (*CONTAINERS, ".mtx", *TABLES) or zipped:
         raise ConfigError(f"{path}: cannot tell the format from the name. Known: {FORMATS}.")
 
 
@@ -258,10 +251,10 @@ def check_target(path: str | Path) -> list[Path]:
     """
     path = Path(path)
     check_writable_format(path)
-    matrix = table_suffix(path) == ".mtx"
-    paths = [path] if table_suffix(path) == ".h5ad" else [path, samples_beside(path)]
+    suffix = table_suffix(path)
+    paths = [path] if suffix in CONTAINERS else [path, samples_beside(path)]
     for target in paths:
-        folder = matrix and target is path
+        folder = suffix in (".mtx", ".zarr") and target is path
         if target.exists() and target.is_dir() != folder:
             standing, wanted = ("a file", "a folder") if folder else ("a folder", "a file")
             raise OutputError(f"{target}: is {standing}, where {wanted} is to be written. Give another name.")
@@ -270,8 +263,10 @@ def check_target(path: str | Path) -> list[Path]:
 
 
 def same_format(name: str, like: Path) -> str:
-    """Return the file ``name`` in the format of the table ``like``; anything else gives ``.h5ad``."""
+    """Return the file ``name`` in the format of ``like``, a table or ``.zarr``; anything else gives ``.h5ad``."""
     suffix = table_suffix(like)
+    if suffix == ".zarr":
+        return f"{name}.zarr"
     if like.is_dir() or suffix not in TABLES:
         return f"{name}.h5ad"
     return f"{name}{suffix}{'.gz' if is_gzipped(like) else ''}"
@@ -281,7 +276,8 @@ def write(cohort: Cohort, path: str | Path) -> list[Path]:
     """Write a cohort, whole or not at all; the format follows from the name.
 
     Tables are written genes × samples, with the sample table as ``NAME.samples.csv`` beside them; ``NAME.mtx``
-    becomes a folder in 10x layout. The same cohort gives the same bytes.
+    becomes a folder in 10x layout. A cohort whose profiles lie on disk goes into ``.h5ad`` and ``.zarr`` a part at a
+    time. The same cohort gives the same bytes.
 
     Returns
     -------
@@ -297,10 +293,11 @@ def write(cohort: Cohort, path: str | Path) -> list[Path]:
     path = Path(path)
     check_writable_format(path)
     suffix = table_suffix(path)
-    if suffix == ".h5ad":
+    if suffix in CONTAINERS:
         with atomic_path(path) as temporary:
-            _write_h5ad(cohort, temporary)
+            write_container(cohort, temporary)
         return [path]
+    cohort = cohort.in_memory()
     beside = samples_beside(path)
     with atomic_path(beside) as annotation, atomic_path(path) as temporary:
         _write_csv(cohort.obs, annotation)
@@ -309,45 +306,6 @@ def write(cohort: Cohort, path: str | Path) -> list[Path]:
         else:
             _write_table(cohort, temporary)
     return [path, beside]
-
-
-def _write_h5ad(cohort: Cohort, path: Path) -> None:
-    slashed = [name for name in (*cohort.obs.columns, *cohort.adata.var.columns) if "/" in str(name)]
-    if slashed:
-        raise OutputError(
-            f"{path.name}: the column '{shorten(slashed[0])}' has a '/' in its name, which HDF5 cannot store. "
-            "Rename the column, or write a table (.csv)."
-        )
-    adata = _shallow_copy(cohort.adata)
-    adata.uns[ROLES_KEY] = cohort.roles()
-    adata.strings_to_categoricals()
-    for name, column in adata.obs.items():
-        if column.dtype.kind == "O" and column.isna().any():  # h5ad has no text column with gaps
-            adata.obs[name] = pd.Categorical(column)
-    # Through memory: the HDF5 library crashes the process when the disk fills up under it.
-    buffer = io.BytesIO()
-    try:
-        with h5py.File(buffer, "w") as file:
-            ad.io.write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip", "compression_opts": 1})
-    except Exception as error:
-        raise OutputError(
-            f"{path.name}: cannot be stored as .h5ad ({first_line(error)}). "
-            "Drop or convert what cannot be stored, or write a table (.csv)."
-        ) from error
-    path.write_bytes(buffer.getbuffer())
-
-
-def _shallow_copy(adata: ad.AnnData) -> ad.AnnData:
-    """Return an AnnData over the same arrays, with tables and ``uns`` of its own."""
-    fields = ("obsm", "varm", "obsp", "varp", "layers")
-    return ad.AnnData(
-        adata.X,
-        obs=adata.obs.copy(),
-        var=adata.var.copy(),
-        uns=dict(adata.uns),
-        raw=adata.raw,
-        **{field: dict(getattr(adata, field)) for field in fields},
-    )
 
 
 def _write_table(cohort: Cohort, path: Path) -> None:
