@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from .. import __version__
 from ..cohort import Cohort
+from ..plugins import GROUPS
 from .grid import CohortEntry, GeneratorEntry, Grid
 from .inputs import data_digest, digest, load_cohort
 
@@ -77,10 +79,13 @@ def units(grid: Grid) -> list[Unit]:
 
 @functools.cache
 def code() -> str:
-    """Return version and digest of the package's own code."""
+    """Return version and digest of the package's own code, and of the plugins that are installed."""
     found = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         found.update(str(path.relative_to(PACKAGE)).encode() + path.read_bytes())
+    for group in GROUPS:
+        for entry in sorted(entry_points(group=group), key=lambda one: one.value):
+            found.update(f"{entry.value} {entry.dist.version if entry.dist else ''}".encode())
     return f"{__version__}+{found.hexdigest()[:12]}"
 
 

@@ -12,10 +12,13 @@ from typing import Any, get_args, get_type_hints
 
 from ..dp.budget import PrivacyWarning
 from ..errors import ConfigError, suggest
+from ..plugins import load_plugins
 from ._base import Generator, GeneratorInfo
 from ._modelfile import DAMAGE, not_a_model, read_model
 
 _REGISTRY: dict[str, type[Generator]] = {}
+PLUGINS = "twinseq.generators"
+"""Entry points at which other packages announce theirs."""
 _TYPES: dict[Any, str] = {
     bool: "True or False",
     int: "a whole number",
@@ -33,6 +36,7 @@ def register(generator: type[Generator]) -> type[Generator]:
 
 def names() -> list[str]:
     """Return the known generators, in the order in which they were registered."""
+    load_plugins(PLUGINS)
     return list(_REGISTRY)
 
 
@@ -44,6 +48,8 @@ def get(name: str) -> type[Generator]:
     ConfigError
         No generator has this name; the nearest is suggested.
     """
+    if name not in _REGISTRY:
+        load_plugins(PLUGINS)
     if name not in _REGISTRY:
         raise ConfigError(f"Unknown generator '{name}'{suggest(name, _REGISTRY)}")
     return _REGISTRY[name]
