@@ -15,21 +15,20 @@ from .errors import TwinseqError
 from .evaluation import evaluate, reason
 from .measurement import Steps, lost, measure, verdict
 from .metrics import Metric
-from .metrics.cells import CellComparison, CellSpace
+from .metrics.cells import TABLES, CellComparison, CellSpace
 from .metrics.cells._ceilings import cell_ceilings
 from .metrics.cells._controls import equal_types, mean_profile, shuffled_types
-from .metrics.cells._tables import TABLES
 from .results import AuditReport, MetricResult, Omitted
 
 SAMPLE = 2000
 """Cells of each side that stand for it in metrics made for samples."""
 CONTROL = 10_000
 """Training cells, at most, that known-bad twins are made of."""
-KEPT = ("library_size_", "detected_genes_", "zeros_per_", "mean_variance_", "c2st_auc_logistic", "covariate_")
+KEPT = ("library_size_", "detected_genes_", "zeros_per_", "c2st_auc_logistic", "covariate_")
 """Metrics made for samples that say something of single cells too, by the start of their names."""
-KEPT_TABLES = ("mean_variance", "library_size", "detected_genes", "covariates")
+KEPT_TABLES = ("library_size", "detected_genes", "covariates")
 INSTEAD = {
-    "fidelity": "made for samples: distances and correlations of single cells are in the group 'cells'",
+    "fidelity": "made for samples: what lies behind it is measured for cells in the group 'cells'",
     "biology": "cells are no replicates: a test between cells finds their number, not biology; see the marker genes",
     "utility": "made for samples: see cell_type_tstr",
     "covariates": "made for samples: cells of one donor share its covariates",

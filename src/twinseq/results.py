@@ -315,6 +315,7 @@ class AuditReport:
 
         Tables that an earlier audit left there, and that this one has not, are removed.
         """
+        from .metrics.cells import TABLES as OF_CELLS
         from .metrics.tables import TABLES
         from .report import render
 
@@ -327,7 +328,7 @@ class AuditReport:
                 _write_text(scratch / f"{name}.tsv", table.to_csv(sep="\t", index=False, float_format="%.6g"))
             _write_text(scratch / "report.html", page)
         if held_a_report:
-            for name in {*TABLES, *UNLISTED}.difference(self.tables):
+            for name in {*TABLES, *OF_CELLS, *UNLISTED}.difference(self.tables):
                 (folder / f"{name}.tsv").unlink(missing_ok=True)
         return folder
 

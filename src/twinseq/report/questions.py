@@ -9,7 +9,8 @@ from ..metrics import get
 from .text import shown
 
 ACRONYMS = {
-    "auc": "AUC", "c2st": "C2ST", "cox": "Cox", "cv": "CV", "dcr": "DCR", "de": "DE", "f1": "F1", "fpr": "FPR",
+    "ari": "ARI", "auc": "AUC", "lisi": "LISI",
+    "c2st": "C2ST", "cox": "Cox", "cv": "CV", "dcr": "DCR", "de": "DE", "f1": "F1", "fpr": "FPR",
     "hr": "HR", "jaccard": "Jaccard", "km": "Kaplan–Meier", "ks": "KS", "lfc": "LFC", "mad": "MAD", "mc": "Monte Carlo",
     "mmd": "MMD", "nes": "NES", "nndr": "NNDR", "ora": "ORA", "p5": "5th percentile", "padj": "adjusted p",
     "pca": "PCA", "pearson": "Pearson", "pr": "PR", "prdc": "PRDC", "r": "r", "r0": "at r > 0", "r03": "at r > 0.3",

@@ -15,7 +15,7 @@ from .attackers import TITLE, attackers
 from .claims import TITLE as PROMISES
 from .claims import promises
 from .rows import MEMORISATION
-from .sections import sections
+from .sections import of_cells, sections
 from .text import json_block
 from .words import header, omitted_rows, provenance_rows, summary, verdict
 
@@ -52,6 +52,7 @@ def render(report: AuditReport) -> str:
             promises=promises(report),
             promises_title=PROMISES,
             sections=parts,
+            of_cells=of_cells(report),
             omitted=omitted_rows(report),
             definitions=definitions,
             provenance=provenance_rows(report),

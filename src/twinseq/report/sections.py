@@ -11,6 +11,10 @@ from ..results import AuditReport
 from .attackers import TITLE as ATTACKERS
 from .figures._figure import Figure
 from .figures._genes import contrasts
+from .figures.cell_composition import cell_composition
+from .figures.cell_map import cell_map
+from .figures.cell_markers import cell_markers
+from .figures.cell_moments import cell_variance, cell_zeros
 from .figures.coexpression import edge_correlations, edges, modules
 from .figures.covariates import covariate_shares
 from .figures.curves import detected_genes, library_sizes
@@ -79,6 +83,7 @@ class Section:
 
 
 TITLES = {
+    "cells": "Single cell",
     "fidelity": "Fidelity",
     "biology": "Biology",
     "pathways": "Pathways: enrichment of gene sets",
@@ -88,6 +93,11 @@ TITLES = {
     "paper": "Community benchmark",
 }
 LEADS = {
+    "cells": (
+        "Would an analyst of the twin's cells find the same cell types, in the same shares, with the same genes? "
+        "All cells of all sides take part; real cells in the twin's place are those of other donors.",
+        "Nothing of a single real cell is on this page: maps count cells in hexagons of five or more.",
+    ),
     "fidelity": (
         "Does the twin look like another draw from the same population? Each figure compares the twin with real "
         "data, and stands beside what other real donors reach in the twin's place.",
@@ -111,12 +121,18 @@ LEADS = {
         "How near do the twin's profiles lie to those it was made from, beside the distance to donors it never saw?",
     ),
 }
+SAMPLED = "These figures were made for samples: here each is of at most 2,000 cells of a side, drawn type by type."
 DISTANCES = (
     "Distances describe, they do not judge. Passing these figures is no evidence of safety: a twin can lie far from "
     "every training profile and still betray who was in it. Only attacks can tell"
 )
 
 HEADLINES = {
+    "cells": (
+        "lisi", "cells_mmd", "cell_type_tstr", "cell_type_tstr_difference", "cluster_ari", "cluster_ari_ratio",
+        "marker_overlap", "marker_lfc_r", "cell_gene_mean", "cell_gene_variance", "cell_gene_zeros",
+        "correlation_of_correlations", "composition_distance", "donor_composition_distance", "copied_cells",
+    ),
     "fidelity": (
         "library_size_ks", "detected_genes_ks", "zeros_per_gene_ks", "mean_variance_ks", "dispersion_ks",
         "gene_correlation_ks", "correlation_r", "pca_subspace", "mmd", "c2st_auc_logistic", "c2st_auc_trees",
@@ -150,6 +166,10 @@ def _pca(report: AuditReport) -> Figure | None:
     return pca(*(report.tables.get(f"pca_{part}") for part in ("groups", "twin", "axes")))
 
 
+def _cell_map(report: AuditReport) -> Figure | None:
+    return cell_map(*(report.tables.get(name) for name in ("cell_map", "cell_type_places", "cell_axes")))
+
+
 def _edges(report: AuditReport) -> Figure | None:
     return edges({metric.name: metric for metric in report.metrics})
 
@@ -158,6 +178,13 @@ def _edges(report: AuditReport) -> Figure | None:
 ASKED_FOR = {"Survival curves": "survival"}
 
 DRAWN: dict[str, tuple[tuple[str, Draw], ...]] = {
+    "cells": (
+        ("Map of cells", _cell_map),
+        ("Composition", _from("cell_composition", cell_composition)),
+        ("Marker genes", _from("cell_markers", cell_markers)),
+        ("Mean and variance by cell type", _from("cell_moments", cell_variance)),
+        ("Mean and zeros by cell type", _from("cell_moments", cell_zeros)),
+    ),
     "fidelity": (
         ("Library sizes", _from("library_size", library_sizes)),
         ("Detected genes", _from("detected_genes", detected_genes)),
@@ -182,7 +209,14 @@ def sections(report: AuditReport) -> tuple[Section, ...]:
         return ()
     known = [*TITLES, *dict.fromkeys(metric.group for metric in report.metrics if metric.group not in TITLES)]
     made = [_section(report, key, index) for index, key in enumerate(known)]
-    return tuple(part for part in made if part.rows or part.community or part.all_figures or part.key == "privacy")
+    # Distances of samples say nothing of cells, whose donors the attacks are about.
+    always = () if of_cells(report) else ("privacy",)
+    return tuple(part for part in made if part.rows or part.community or part.all_figures or part.key in always)
+
+
+def of_cells(report: AuditReport) -> bool:
+    """Whether the cohort is one of single cells."""
+    return "cells" in report.provenance
 
 
 def _section(report: AuditReport, key: str, index: int) -> Section:
@@ -193,14 +227,16 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
         figure = draw(report)
         if figure is None and name in ASKED_FOR and ASKED_FOR[name] not in report.provenance:
             continue
+        if figure is None and of_cells(report) and key != "cells":
+            continue
         if figure is None:
             missing.append(f"{name}: the audit gave no figures for it.")
         else:
             figures.append(figure)
-    if key == "biology":
+    if key == "biology" and not of_cells(report):
         groups, without = _contrasts(report.tables.get("de_genes"))
         missing.extend(without)
-    if key == "pathways":
+    if key == "pathways" and not of_cells(report):
         groups, missing = _pathways(report.tables.get("pathways"))
     every = _rows(report, key)
     own = [row for row in every if not row.name.startswith("paper_")]
@@ -209,7 +245,7 @@ def _section(report: AuditReport, key: str, index: int) -> Section:
     return Section(
         key=key if key in TITLES else f"group-{index}",
         title=TITLES.get(key, shown(key, 40)),
-        lead=LEADS.get(key, ()),
+        lead=(*LEADS.get(key, ()), SAMPLED) if of_cells(report) and key != "cells" else LEADS.get(key, ()),
         caution=_caution(report) if key == "privacy" else "",
         rows=tuple(first),
         further=tuple(row for row in own if row not in first),

@@ -109,6 +109,9 @@ def header(report: AuditReport) -> Header:
     if version:
         facts.append(f"twinseq {shown(version, 40)}")
     label = provenance.get("roles", {}).get("label")
+    cell_type = provenance.get("roles", {}).get("cell_type")
+    if cell_type:
+        facts.append(f"cell types by “{shown(cell_type, 40)}”")
     if label:
         facts.append(f"classes by “{shown(label, 40)}”")
     return Header(title, tuple(facts), tuple(parts))
@@ -119,7 +122,7 @@ def _name(described: Mapping[str, Any]) -> str:
 
 
 def _size(described: Mapping[str, Any]) -> str:
-    units = ("samples", "donors", "genes")
+    units = ("samples", "cells", "donors", "genes")
     sizes = [f"{described[unit]:,} {unit}" for unit in units if isinstance(described.get(unit), int)]
     return ", ".join(sizes)
 
@@ -137,7 +140,7 @@ def summary(report: AuditReport, memorised: int) -> tuple[str, ...]:
     figures = {metric.name: metric for metric in report.metrics}
     holdout = "holdout" in report.provenance.get("cohorts", {})
     rivals = "real donors in the twin's place reach" if holdout else "two halves of the real data reach"
-    writers = (_genes, _changes, _classifier, _samples)
+    writers = (_mixing, _cell_types, _markers, _genes, _changes, _classifier, _samples)
     sentences = [sentence for write in writers if (sentence := write(figures, rivals))]
     if report.omitted and len(sentences) < 4:
         count = len(report.omitted)
@@ -147,6 +150,32 @@ def summary(report: AuditReport, memorised: int) -> tuple[str, ...]:
 
 
 Figures = Mapping[str, MetricResult]
+
+
+def _mixing(figures: Figures, rivals: str) -> str:
+    lisi = figures.get("lisi")
+    if lisi is None:
+        return ""
+    text = f"Twin and real cells mix to {number(lisi.value)} on a scale from 0 (apart) to 1 (half and half; LISI)"
+    return text + _reach(lisi, f"{rivals} {number(lisi.ceiling)}") + "."
+
+
+def _cell_types(figures: Figures, _: str) -> str:
+    metric = figures.get("cell_type_tstr")
+    if metric is None:
+        return ""
+    text = (
+        f"A classifier trained on the twin names {percent(metric.value)} of each type's cells of unseen donors rightly"
+    )
+    return text + _reach(metric, f"trained on the real cells, {percent(metric.ceiling or 0.0)}") + "."
+
+
+def _markers(figures: Figures, rivals: str) -> str:
+    metric = figures.get("marker_overlap")
+    if metric is None:
+        return ""
+    text = f"Of each cell type's marker genes, {percent(metric.value)} are markers in the twin too"
+    return text + _reach(metric, f"{rivals} {percent(metric.ceiling or 0.0)}") + "."
 
 
 def _genes(figures: Figures, rivals: str) -> str:
@@ -185,8 +214,9 @@ def _samples(figures: Figures, _: str) -> str:
     if not judges:
         return ""
     metric = max(judges, key=lambda judge: abs(judge.value - 0.5))
+    things = "cells" if "lisi" in figures else "samples"
     text = (
-        f"A model asked to tell twin samples from real ones has an AUC of {number(metric.value)}, "
+        f"A model asked to tell twin {things} from real ones has an AUC of {number(metric.value)}, "
         "where 0.5 is a coin flip"
     )
     if metric.ceiling is not None:

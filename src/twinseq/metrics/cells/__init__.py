@@ -3,6 +3,7 @@
 from ._cells import Cells, log_normalised
 from ._comparison import CellComparison
 from ._space import CellSpace, principal_components
+from ._tables import TABLES
 from .classifier import cell_type_tstr
 from .clusters import cluster_ari
 from .composition import composition_distance, donor_composition_distance
@@ -14,6 +15,7 @@ from .markers import marker_lfc_r, marker_overlap, marker_scores
 from .mixing import lisi
 
 __all__ = [
+    "TABLES",
     "CellComparison",
     "CellSpace",
     "Cells",

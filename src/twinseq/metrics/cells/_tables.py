@@ -29,7 +29,7 @@ def cell_map(comparison: CellComparison) -> pd.DataFrame:
     """Return how many cells of each side lie in each hexagon of the first two principal components.
 
     Hexagons of fewer than five cells are withheld. Columns: source, pc1, pc2 (centre), n, share (of the side's cells),
-    width (of a hexagon, along pc1).
+    width (between neighbours along pc1), height (between rows along pc2).
     """
     sides = [(source, side.points[:, :2].astype(np.float64)) for source, side in _sides(comparison)]
     low, high = _limits(np.concatenate([points for _, points in sides]))
@@ -48,6 +48,7 @@ def cell_map(comparison: CellComparison) -> pd.DataFrame:
             "n": n[enough],
             "share": n[enough] / len(points),
             "width": width,
+            "height": width * np.sqrt(3.0) / 2 * stretch,
         }
         parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
@@ -147,7 +148,7 @@ def cell_markers(comparison: CellComparison) -> pd.DataFrame:
 def cell_moments(comparison: CellComparison) -> pd.DataFrame:
     """Return variance and share of zeros over the mean of genes, in bins of genes of similar mean, by cell type.
 
-    Columns: source, cell_type, mean, variance, zeros (medians in the bin), n_genes.
+    Columns: source, cell_type, mean, variance, zeros (means in the bin), n_genes.
     """
     common = comparison.space.types
     if len(common) > TYPES:
@@ -169,15 +170,26 @@ def cell_moments(comparison: CellComparison) -> pd.DataFrame:
 
 
 def _trend(source: str, name: str, mean: Floats, variance: Floats, zeros: Floats) -> pd.DataFrame:
+    """Return the trend of one type in steps of equal size along the mean, each of at least five genes."""
     genes = np.flatnonzero(mean > 0)
-    bins = [part for part in np.array_split(genes[np.argsort(mean[genes], kind="stable")], BINS) if len(part)]
+    genes = genes[np.argsort(mean[genes], kind="stable")]
+    step = np.floor(BINS * mean[genes] / mean[genes].max()) if len(genes) else np.empty(0)
+    bins: list[NDArray[np.intp]] = []
+    waiting = genes[:0]
+    for number in np.unique(step):
+        waiting = np.concatenate([waiting, genes[step == number]])
+        if len(waiting) >= SMALLEST_GROUP:
+            bins.append(waiting)
+            waiting = genes[:0]
+    if len(waiting) and bins:
+        bins[-1] = np.concatenate([bins[-1], waiting])
     return pd.DataFrame(
         {
             "source": source,
             "cell_type": name,
-            "mean": [float(np.median(mean[part])) for part in bins],
-            "variance": [float(np.median(variance[part])) for part in bins],
-            "zeros": [float(np.median(zeros[part])) for part in bins],
+            "mean": [float(np.mean(mean[part])) for part in bins],
+            "variance": [float(np.mean(variance[part])) for part in bins],
+            "zeros": [float(np.mean(zeros[part])) for part in bins],
             "n_genes": [len(part) for part in bins],
         }
     )
