@@ -2,12 +2,12 @@ r"""`dp-scdesign`: single cells from noisy sums over donors.
 
 A cell of class c (label × cell type) has a library size s and counts
 
-.. math:: \log_{10} s \sim N(m_c, v_c), \qquad x_g \sim NB(\text{mean } s\, q_{cg}, \text{ dispersion } φ_c(q_{cg})) .
+.. math:: \log_{10} s \sim N(m_c, v_c), \qquad x_g \sim NB(\text{mean } s\, q_{cg}, \text{ dispersion } φ_{cg}) .
 
 Profiles q come from three rounds of noisy sums over the donors' pseudobulks (`_private_types`), shrunk by what the
-noise allows (`_levels`); library sizes and a trend of the dispersion are a few numbers a class (`_private_cells`). No
-cell is left out to bound what a donor contributes: the cells of a donor are averaged before anything is asked, and the
-donor's averages are cut. Zeros are those of the negative binomial.
+noise allows (`_levels`), dispersions from another one (`_private_dispersions`); library sizes are two numbers a class
+(`_private_depths`). No cell is left out to bound what a donor contributes: the cells of a donor are averaged before
+anything is asked, and the donor's averages are cut. Zeros are those of the negative binomial.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from ..errors import ConfigError
 from ._base import GeneratorInfo
 from ._margins import stratum_rows
 from ._private import PrivateGenerator
-from ._private_cells import noisy_depths, noisy_dispersions
+from ._private_depths import noisy_depths
+from ._private_dispersions import noisy_dispersions
 from ._private_scale import TOTALS, parse_bounds
 from ._private_types import noisy_roots, noisy_types
 from ._pseudobulk import Pseudobulk
 from ._registry import register
 
 Floats = NDArray[np.float64]
-SHARES = {"roots": 0.05, "mean depth": 0.02, "depths": 0.05, "dispersions": 0.05}
+SHARES = {"roots": 0.05, "mean depth": 0.02, "depths": 0.05, "dispersions": 0.15}
 """Of what is left of the budget after class counts and covariates."""
-ROUNDS = (0.13, 0.22, 0.48)
+ROUNDS = (0.11, 0.19, 0.43)
 """The same, of the rounds of profiles."""
 CELLS = 100
 DECADES = (2.0, 5.0)
@@ -121,8 +122,7 @@ class DpScDesign(PrivateGenerator):
         shares = noisy_types(bulk, roots, counts / counts.sum(), rounds, ledger).square
         self.shares_ = shares / shares.sum(axis=1, keepdims=True)
         self.depths_ = np.stack([depths.mean, depths.spread])
-        trend = noisy_dispersions(bulk, self.shares_, roots, bought["dispersions"], ledger)
-        self.dispersions_ = trend.at(self.shares_)
+        self.dispersions_ = noisy_dispersions(bulk, self.shares_, depths.mean, roots, bought["dispersions"], ledger)
 
     def _sample(
         self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
