@@ -8,12 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 
-from ..cohort import Cohort
+from ..cohort import ROLES_KEY, Cohort, from_anndata
 from ..datasets import load
 from ..errors import CohortError, shorten
 from ..io import read, samples_beside
+from ..tables import first_line
 from ..transforms import log_cpm
 from .grid import SIMULATORS, CohortEntry
 
@@ -88,14 +90,19 @@ def load_cohort(entry: CohortEntry) -> Cohort:
 
 
 def read_twin(path: Path, train: Cohort) -> Cohort:
-    """Read a twin with the roles of its training data.
+    """Read a twin from an ``.h5ad`` file, with the roles of its training data but for the donors, whom it has not.
 
     Raises
     ------
     CohortError
         It cannot be used.
     """
-    return read(
-        path, label=train.label, cell_type=train.cell_type, covariates=train.covariates, kind=train.kind, paired=False,
-        min_per_class=1,
+    try:
+        adata = ad.read_h5ad(path)
+    except Exception as error:
+        raise CohortError(f"{path.name}: not a readable .h5ad file ({first_line(error)}).") from error
+    adata.uns.pop(ROLES_KEY, None)
+    return from_anndata(
+        adata, label=train.label, cell_type=train.cell_type, covariates=train.covariates, kind=train.kind,
+        source=path.name, min_per_class=1,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,15 @@ from typing import Any, NoReturn
 import yaml
 
 from ..errors import ConfigError, shorten, suggest
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only; numbers such as ``1e-5``, which YAML 1.1 takes for text, are numbers."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 class GridError(ConfigError):
@@ -49,7 +59,7 @@ class Place:
         except (OSError, UnicodeDecodeError) as error:
             raise GridError(f"{path}: cannot be read ({error.__class__.__name__}). Check the name.") from error
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = "" if mark is None else f", line {mark.line + 1}"
@@ -67,7 +77,7 @@ class Place:
     def value(self) -> Any:
         """What stands there as plain values: dicts, lists, text, numbers."""
         try:
-            return yaml.SafeLoader("").construct_document(self.node)
+            return _Loader("").construct_document(self.node)
         except yaml.YAMLError as error:
             self.refuse(f"not a plain value ({getattr(error, 'problem', error)})")
 

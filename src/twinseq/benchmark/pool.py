@@ -66,7 +66,9 @@ def _on_this_machine(
         # With the default, joblib would hand out pieces ahead, and a killed process would take several along.
         pool = Parallel(n_jobs=jobs, backend="loky", batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
         try:
-            for name, result in pool(delayed(_noted)(function, name, item, folder) for name, item in left.items()):
+            for name, result in pool(
+                delayed(_noted)(function, name, item, folder) for name, item in list(left.items())
+            ):
                 del left[name]
                 yield name, result
         except TerminatedWorkerError:
