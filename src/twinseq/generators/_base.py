@@ -5,21 +5,21 @@ from __future__ import annotations
 import inspect
 import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
-from anndata import AnnData
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..cohort import Cohort, shorten
 from ..errors import CohortError, ConfigError, NotFittedError, TwinseqError, suggest
 from ..splits import apportion
+from ._frame import Frame as Frame
+from ._frame import block_size, joined
 from ._modelfile import pack_frame, unpack_frame, write_model
 
 
@@ -47,6 +47,9 @@ class GeneratorInfo:
         Optional dependency group it needs, or ``None``.
     unsafe
         Whether it gives donors away by construction, and exists to show that attacks work.
+    in_parts
+        Whether it learns from parts of a cohort (`Cohort.chunks`), so that one larger than memory will do. To others
+        a cohort on disk is given in memory, where it fits.
     """
 
     name: str
@@ -58,70 +61,7 @@ class GeneratorInfo:
     modality: str = "bulk"
     extra: str | None = None
     unsafe: bool = False
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The outer form of a cohort, which its twin takes over: genes, columns, types, roles, no values."""
-
-    var: pd.DataFrame
-    obs: pd.DataFrame
-    roles: dict[str, Any]
-    dtype: str
-    sparse: bool
-
-    @classmethod
-    def of(cls, cohort: Cohort) -> Frame:
-        """Take the frame of ``cohort``; its ``obs`` is the sample table with no row left in it."""
-        empty = cohort.obs.iloc[:0].copy()
-        for column in empty.columns:
-            stated = column in (cohort.label, cohort.cell_type, *cohort.covariates)
-            if isinstance(empty[column].dtype, pd.CategoricalDtype) and not stated:
-                # The names of unused levels may be names of donors.
-                empty[column] = pd.Categorical([], categories=[], ordered=empty[column].cat.ordered)
-        x = cohort.adata.X
-        return cls(cohort.adata.var.copy(), empty, cohort.roles(), str(x.dtype), bool(sp.issparse(x)))
-
-    def cohort(self, values: NDArray[Any], known: pd.DataFrame) -> Cohort:
-        """Dress ``values`` (``n × n_genes``) and the ``known`` columns as a cohort.
-
-        Columns that play no role, and the donor, are there but empty.
-        """
-        names = [f"twin_{number:0{len(str(len(known)))}d}" for number in range(1, len(known) + 1)]
-        obs = pd.DataFrame(index=pd.Index(names, dtype=object, name=self.obs.index.name))
-        for column in self.obs.columns:
-            like = self.obs[column]
-            if column in known.columns:
-                obs[column] = _cast(known[column].to_numpy(), like.dtype, obs.index)
-            else:
-                obs[column] = _blank(like.dtype, obs.index)
-        dtype = np.dtype(self.dtype)
-        if dtype.kind in "iu" and values.dtype.kind == "f":
-            values = np.rint(values)
-        if dtype.kind in "iu" and values.size and values.max() > np.iinfo(dtype).max:
-            dtype = np.dtype(np.int64)
-        x = values.astype(dtype, copy=False)
-        adata = AnnData(sp.csr_matrix(x) if self.sparse else x, obs=obs, var=self.var.copy())
-        roles = {role: value for role, value in self.roles.items() if role != "donor"}
-        return Cohort(adata, **{**roles, "covariates": tuple(roles.get("covariates", ()))}, source="twin")
-
-
-def _cast(values: NDArray[Any], dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
-    """Return ``values`` in the column type of the real table, missing values allowed."""
-    if isinstance(dtype, pd.CategoricalDtype):
-        return pd.Series(pd.Categorical(values, dtype=dtype), index=index)
-    if dtype == np.dtype(bool):
-        return pd.Series(values, index=index).astype(bool)
-    return pd.Series(values, index=index).astype(dtype)
-
-
-def _blank(dtype: Any, index: pd.Index[Any]) -> pd.Series[Any]:
-    """Return a column of missing values of, or as near as can be to, ``dtype``."""
-    if isinstance(dtype, pd.CategoricalDtype):
-        return pd.Series(pd.Categorical([None] * len(index), dtype=dtype), index=index)
-    nullable = {"i": "Int64", "u": "UInt64", "b": "boolean"}
-    kind = getattr(dtype, "kind", "O")
-    return pd.Series([None] * len(index), index=index, dtype=nullable.get(kind, dtype))
+    in_parts: bool = False
 
 
 class Generator(ABC):
@@ -157,11 +97,14 @@ class Generator(ABC):
         Raises
         ------
         CohortError
-            The generator cannot take this kind of profiles, or a class is too small.
+            The generator cannot take this kind of profiles, a class is too small, or the cohort lies on disk, does not
+            fit into memory and the generator needs it there.
         ConfigError
             The seed is not a whole number of at least 0.
         """
         takes_kind(self.info, cohort)
+        if not self.info.in_parts:
+            cohort = cohort.in_memory()
         codes = self._classify(cohort)
         rng = random_from(seed)
         with threadpool_limits(1):  # threads of a linear-algebra library would change the last digits
@@ -176,7 +119,7 @@ class Generator(ABC):
         seed: int = 0,
         jobs: int = 1,
     ) -> Cohort:
-        """Draw a twin.
+        """Draw a twin: the blocks of `sample_chunks`, of its default size, as one cohort.
 
         Parameters
         ----------
@@ -203,15 +146,64 @@ class Generator(ABC):
             A number is not whole or too small, both ``n`` and ``design`` are given, or the design names an
             unknown class.
         """
+        return joined(list(self.sample_chunks(n, design, seed, jobs)))
+
+    def sample_chunks(
+        self,
+        n: int | None = None,
+        design: Mapping[Any, int] | pd.DataFrame | None = None,
+        seed: int = 0,
+        jobs: int = 1,
+        size: int | None = None,
+    ) -> Iterator[Cohort]:
+        """Draw a twin a block at a time, for twins that do not fit into memory.
+
+        Each block has a random stream of its own, so that a twin is the same for any number of threads. It depends on
+        ``size``, unless one block holds it all. What a generator balances over a draw, it balances over a block; blocks
+        are as large as each other. Classes follow one another, so that most blocks are of one class, unless the design
+        says otherwise.
+
+        Parameters
+        ----------
+        n, design, seed, jobs
+            As for `sample`.
+        size
+            Most samples in a block. Default: 16.8 million values (samples × genes), and at least 512 samples.
+
+        Yields
+        ------
+        Cohorts; their samples are named on from block to block.
+
+        Raises
+        ------
+        NotFittedError, ConfigError
+            As for `sample`, before anything is drawn.
+        """
         if not hasattr(self, "frame_"):
             raise NotFittedError(f"Generator '{self.info.name}' has not been fitted. Call fit(cohort) first.")
         codes = self._design_codes(n, design)
-        rng = random_from(seed)
-        with threadpool_limits(1):
-            values, known = self._sample(codes, rng, jobs)
-        for column in self.classes_.columns:
-            known[column] = self.classes_[column].to_numpy()[codes]
-        return self.frame_.cohort(values, known)
+        each = block_size(len(self.frame_.var)) if size is None else _whole(size, "The size of a block", 1)
+        blocks = np.array_split(codes, -(-len(codes) // each))
+        return self._dressed(blocks, random_from(seed), jobs)
+
+    def _dressed(self, blocks: Sequence[NDArray[np.intp]], rng: np.random.Generator, jobs: int) -> Iterator[Cohort]:
+        total, before = sum(map(len, blocks)), 0
+        drawn = self._sample_blocks(blocks, rng, jobs)
+        for codes in blocks:
+            with threadpool_limits(1):
+                values, known = next(drawn)
+            for column in self.classes_.columns:
+                known[column] = self.classes_[column].to_numpy()[codes]
+            yield self.frame_.cohort(values, known, before, total)
+            before += len(codes)
+
+    def _sample_blocks(
+        self, blocks: Sequence[NDArray[np.intp]], rng: np.random.Generator, jobs: int
+    ) -> Iterator[tuple[NDArray[Any], pd.DataFrame]]:
+        """Draw the blocks of a twin, one after the other; a model with something that all blocks share overrides it."""
+        streams = [rng] if len(blocks) == 1 else rng.spawn(len(blocks))
+        for codes, stream in zip(blocks, streams, strict=True):
+            yield self._sample(codes, stream, jobs)
 
     def losses(self, cohort: Cohort) -> NDArray[np.float64]:
         """Return how badly the fitted model describes each sample, from several sides.
@@ -287,7 +279,7 @@ class Generator(ABC):
         if not cohort.genes.equals(genes):
             if len(genes) != cohort.n_genes or not genes.isin(cohort.genes).all():
                 raise CohortError(f"{cohort.source} does not have the genes that the model was fitted to.")
-            cohort = cohort.with_adata(cohort.adata[:, genes])
+            cohort = cohort.take_genes(cohort.genes.get_indexer(genes))
         columns = list(self.classes_.columns)
         if not columns:
             return cohort, np.zeros(cohort.n_samples, dtype=np.intp)
