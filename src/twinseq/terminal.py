@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -182,7 +191,7 @@ def print_generators(rows: Sequence[Mapping[str, Any]]) -> None:
             (
                 row["name"],
                 row["title"],
-                row["kinds"][0] if len(row["kinds"]) == 1 else "any kind",
+                (row["kinds"][0] if len(row["kinds"]) == 1 else "any kind") + ", in parts" * row["in_parts"],
                 ", ".join(row["presets"]) or "–",
                 row["guarantee"].partition(";")[0].partition(":")[0],
                 _needs(row["extra"], row["missing"]),
@@ -250,13 +259,17 @@ def print_datasets(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Step]:
+def progress(quiet: bool, lasting: bool = False) -> Iterator[Step]:
     """Show a progress bar on standard error, fed by ``(step, total, description)``; a total of 0: not known.
+
+    Of ``lasting`` work it also says how many steps there are and how long they will take.
 
     Only on a terminal: in the log of a batch job it would be litter.
     """
     text = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), text, BarColumn(bar_width=24), TimeElapsedColumn())
+    columns: list[ProgressColumn] = [SpinnerColumn(), text, BarColumn(bar_width=24), TimeElapsedColumn()]
+    if lasting:
+        columns += [MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
         task = bar.add_task("", total=None, visible=False)
 

@@ -119,7 +119,7 @@ class Place:
             self.refuse(f"expected a text, not {_described(self.node)}")
         word = str(self.value)
         if options is not None and word not in options:
-            self.refuse(f"'{shorten(word)}' is not known{suggest(word, options)} Known: {', '.join(options)}.")
+            self.refuse(f"'{shorten(word)}' is not known{suggest(word, options)}")
         return word
 
     def whole(self, least: int = 0) -> int:

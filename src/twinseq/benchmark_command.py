@@ -1,0 +1,17 @@
+"""``twinseq benchmark``: run a grid, compare its outcomes."""
+
+from __future__ import annotations
+
+import typer
+
+from . import benchmark_run
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare generators on cohorts, under attack.")
+
+
+@app.callback()
+def root() -> None:
+    """Compare generators on cohorts, under attack."""
+
+
+app.command(epilog=benchmark_run.EXAMPLES)(benchmark_run.run)
