@@ -12,6 +12,7 @@ from twinseq.cohort import Cohort
 from twinseq.datasets import simulate_cells
 from twinseq.errors import CohortError
 from twinseq.measurement_cells import INSTEAD, thinned
+from twinseq.metrics._inputs import in_order
 from twinseq.results import AuditReport
 
 SIZE = {"n_cases": 4, "n_controls": 4, "n_genes": 300, "cells_per_donor": 60, "n_cell_types": 3}
@@ -166,3 +167,23 @@ def test_a_cohort_without_cell_types_says_what_is_missing(train: Cohort, twin: C
     bulk = [dataclasses.replace(cohort, cell_type=None) for cohort in (train, twin)]
     found = audit(*bulk, metrics=["lisi"])
     assert "--cell-type" in found.omitted[0].reason
+
+
+def test_cells_on_disk_give_the_figures_of_cells_in_memory(train: Cohort, twin: Cohort, holdout: Cohort, tmp_path):
+    import twinseq as ts
+
+    def stored(cohort: Cohort, name: str) -> Cohort:
+        path = tmp_path / f"{name}.h5ad"
+        # Sorted as the audit sorts cells in memory, since those on disk keep their order.
+        in_order(cohort, cohort).adata.write_h5ad(path)
+        roles = {"label": "condition", "donor": "donor", "cell_type": "cell_type", "covariates": ["sex", "age"]}
+        return ts.read(path, **roles, lazy=True)
+
+    sides = [stored(cohort, name) for cohort, name in ((train, "train"), (twin, "twin"), (holdout, "holdout"))]
+    assert all(side.lazy for side in sides)
+    lazy = audit(*sides[:2], holdout=sides[2], attacks=False)
+    eager = audit(train, twin, holdout=holdout, attacks=False)
+    assert [item.name for item in lazy.metrics] == [item.name for item in eager.metrics]
+    for a, b in zip(lazy.metrics, eager.metrics, strict=True):
+        assert a.value == pytest.approx(b.value, rel=1e-9), a.name
+    assert set(lazy.tables) == set(eager.tables)

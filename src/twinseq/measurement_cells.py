@@ -109,7 +109,7 @@ def described(cohort: Cohort) -> dict[str, int]:
 
 def as_samples(cohort: Cohort, seed: int) -> Cohort:
     """Return at most 2,000 cells, each type in its share, in the form of samples with the type as their class."""
-    part = cohort.subset(thinned(cohort.classes(), SAMPLE, np.random.default_rng([seed, 17])))
+    part = cohort.subset(thinned(cohort.classes(), SAMPLE, np.random.default_rng([seed, 17]))).in_memory()
     return dataclasses.replace(part, label=cohort.cell_type, cell_type=None, paired=True)
 
 
@@ -129,7 +129,7 @@ def _floors(main: CellComparison, train: Cohort, steps: Steps) -> dict[str, Cell
     """Return the controls in the twin's place, by name; a control that cannot be made leaves its reason."""
     steps.start("controls of cells")
     space = main.space
-    part = train.subset(thinned(train.classes(), CONTROL, space.rng(4)))
+    part = train.subset(thinned(train.classes(), CONTROL, space.rng(4))).in_memory()
 
     def drawn(generator: str) -> Cohort:
         return generators.create(generator).fit(part, seed=space.seed).sample(seed=space.seed)

@@ -122,8 +122,10 @@ def check_scale(sides: dict[str, Cohort]) -> None:
 
 def _means(cohort: Cohort, train: Cohort) -> Floats:
     """Return the mean of each gene, genes in the order of the training data."""
-    means = np.asarray(cohort.adata.X.mean(axis=0), dtype=np.float64).ravel()
-    return means[cohort.genes.get_indexer(train.genes)]
+    total = np.zeros(cohort.n_genes)
+    for _, part in cohort.chunks():
+        total += np.asarray(part.sum(axis=0), dtype=np.float64).ravel()
+    return (total / cohort.n_samples)[cohort.genes.get_indexer(train.genes)]
 
 
 def _deviations(cohort: Cohort, train: Cohort) -> Floats:
@@ -133,21 +135,23 @@ def _deviations(cohort: Cohort, train: Cohort) -> Floats:
 
 
 def _totals(cohort: Cohort) -> Floats:
-    return np.asarray(cohort.adata.X.sum(axis=1), dtype=np.float64).ravel()
+    return np.concatenate([np.asarray(part.sum(axis=1), dtype=np.float64).ravel() for _, part in cohort.chunks()])
 
 
 def in_order(cohort: Cohort, train: Cohort) -> Cohort:
     """Return the cohort with the training data's roles, genes by name, and samples by class and content.
 
-    A fixed order makes every figure independent of the order in the files, resamples and folds included.
+    A fixed order makes every figure independent of the order in the files, resamples and folds included. Samples that
+    stay on disk keep theirs.
     """
     donor = train.donor if train.donor is not None and train.donor in cohort.obs.columns else None
     if donor is not None and cohort.obs[donor].isna().any():
         donor = None
     covariates = tuple(name for name in train.covariates if name in cohort.obs.columns)
     genes = np.argsort(cohort.genes.to_numpy(dtype=str), kind="stable")
+    of_genes = cohort.take_genes(genes).adata
     sorted_genes = Cohort(
-        cohort.adata[:, genes].copy(),
+        of_genes if cohort.lazy else of_genes.copy(),
         label=train.label,
         donor=donor,
         cell_type=train.cell_type,
@@ -156,6 +160,8 @@ def in_order(cohort: Cohort, train: Cohort) -> Cohort:
         paired=train.paired,
         source=cohort.source,
     )
+    if cohort.lazy:
+        return sorted_genes
     digests = row_digests(dense_values(sorted_genes)) if train.cell_type is None else cell_digests(sorted_genes)
     rows = np.lexsort((digests, sorted_genes.classes()))
     return sorted_genes.subset(rows)
@@ -214,8 +220,7 @@ def _check_donors(name: str, cohort: Cohort, other_name: str, other: Cohort) -> 
 
 def _check_cells(name: str, cohort: Cohort, other_name: str, other: Cohort) -> None:
     """Refuse cells of two sets that are equal count for count and have too many counts for that to be chance."""
-    totals = np.asarray(other.adata.X.sum(axis=1), dtype=np.float64).ravel()
-    repeats = np.isin(cell_digests(other), cell_digests(cohort)) & (totals >= FEWEST_COUNTS)
+    repeats = np.isin(cell_digests(other), cell_digests(cohort)) & (_totals(other) >= FEWEST_COUNTS)
     if repeats.any():
         cells = other.adata.obs_names[repeats]
         shown = ", ".join(f"'{shorten(cell, 25)}'" for cell in cells[:SHOWN])

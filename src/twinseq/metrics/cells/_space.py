@@ -44,7 +44,7 @@ class CellSpace:
     def cells(self, cohort: Cohort) -> Cells:
         """Return another side, its genes in the order of the training data and its roles those of it."""
         train = self.train.cohort
-        adata = cohort.adata if cohort.genes.equals(self.genes) else cohort.adata[:, self.genes]
+        adata = cohort.take_genes(cohort.genes.get_indexer(self.genes)).adata
 
         def known(column: str | None) -> str | None:
             return column if column in cohort.obs.columns else None
