@@ -194,8 +194,9 @@ class RedTeam:
         Headline attacks by class and covariate: ``level``, ``attack``, ``column``, ``group``, ``n_members``,
         ``n_nonmembers``, ``auc``, ``auc_ci``; groups with fewer than 5 of either are left out.
     partial
-        Strongest attacks by an attacker who knows few genes: ``genes`` (number), ``share``, ``level``, ``attack``,
-        ``setting``, ``auc``, ``auc_ci``.
+        Strongest attacks by an attacker who knows few genes or cells: ``genes`` (number), ``share``, ``level``,
+        ``attack``, ``setting``, ``auc``, ``auc_ci`` and ``p_value`` (for all ``n_tried`` at once); of single cells also
+        ``cells`` (of each target), or ``unseen`` where the generator was fitted to other cells of the members.
     attributes
         Attribute inference: ``column``, ``accuracy_members``, ``accuracy_nonmembers``, ``advantage``,
         ``advantage_ci``, ``chance``, ``n_members``, ``n_nonmembers``.

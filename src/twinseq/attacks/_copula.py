@@ -15,7 +15,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 
 from ._base import NotApplicableError, View
-from ._cells import of_type
+from ._cells import of_type, twin_of
 
 Floats = NDArray[np.float64]
 MOST_GENES = 1000
@@ -75,8 +75,8 @@ def frequent(sides: list[NDArray[Any]], zeros: float) -> NDArray[np.intp]:
     return genes
 
 
-def scored(view: View, name: str, zeros: float) -> Scored:
-    """Return the cells of a class on the scale of their common margins.
+def scored(view: View, name: str, zeros: float, common: bool = True) -> Scored:
+    """Return the cells of a class on the scale of the margins of both sides together.
 
     Parameters
     ----------
@@ -86,6 +86,9 @@ def scored(view: View, name: str, zeros: float) -> Scored:
         Class.
     zeros
         Genes with at least this share of zeros are left out.
+    common
+        Whether margins are those of both sides together; else each side has its own, and targets are put on other
+        people's.
 
     Raises
     ------
@@ -94,13 +97,15 @@ def scored(view: View, name: str, zeros: float) -> Scored:
     """
 
     def make(view: View) -> Scored:
-        twin, people = of_type(view.twin, name, "twin"), of_type(view.reference, name, "reference")
+        twin, people = of_type(twin_of(view), name, "twin"), of_type(view.reference, name, "reference")
         genes = frequent([twin, people], zeros)
         both = np.concatenate([twin[:, genes], people[:, genes]])
-        targets = view.targets.values[view.targets.labels == name]
-        return Scored(*(ndtri(mid_distribution(both, side[:, genes])) for side in (twin, people, targets)))
+        targets = view.targets.values[view.targets.labels == name][:, genes]
+        sides = twin[:, genes], people[:, genes], targets
+        scales = (both, both, both) if common else (sides[0], sides[1], sides[1])
+        return Scored(*(ndtri(mid_distribution(scale, side)) for scale, side in zip(scales, sides, strict=True)))
 
-    return view.shared("normal scores", make, name, zeros)
+    return view.shared("normal scores", make, name, zeros, common)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ._base import Floats, NotApplicableError, View
-from ._cells import need_cells, of_type
+from ._cells import need_cells, of_type, twin_of
 from ._copula import frequent, mid_distribution
 from ._count_ratio import log_ratio
 from ._registry import register
@@ -30,7 +30,7 @@ SEEN = 3
 
 @register(
     name="copula_mahalanobis",
-    levels=("T0", "T1"),
+    levels=("T0", "T1", "T3"),
     threat="Places every gene of the target's cells within the twin's and within other people's distribution, and "
     "compares how central the cells are in the two.",
     formula="λ = d_R / (d_S + d_R), d² = δᵀR⁺δ, δ = F(x) − ½ per type; class B adds log p_S − log p_R of rarer genes",
@@ -53,7 +53,7 @@ def copula_mahalanobis(view: View, rare: bool = False) -> Floats:
     scores = np.empty(len(view.targets))
     for name in np.unique(view.targets.labels):
         rows = view.targets.labels == name
-        targets, twin = view.targets.values[rows], of_type(view.twin, name, "twin")
+        targets, twin = view.targets.values[rows], of_type(twin_of(view), name, "twin")
         if view.level == "T0":
             genes = frequent([twin], ZEROS)
             scores[rows] = -_distance(twin[:, genes], targets[:, genes])

@@ -9,6 +9,7 @@ proportion to the root of the number of the target's cells, the inverse of the n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,6 @@ def pseudobulks(samples: Samples, people: NDArray[np.str_]) -> Pseudobulks:
     """Return the mean log-scale profile of each person's cells of each class."""
     pairs = np.stack([samples.labels.astype(str), people.astype(str)])
     keys, places, cells = np.unique(pairs, axis=1, return_inverse=True, return_counts=True)
-    sums = np.zeros((keys.shape[1], samples.on_log.shape[1]))
     order = np.argsort(places.ravel(), kind="stable")
     starts = np.concatenate([[0], np.cumsum(cells)[:-1]])
     sums = np.add.reduceat(samples.on_log[order], starts, axis=0)
@@ -82,10 +82,15 @@ def pseudobulk_tracing(view: View, ridge: float, contrast: bool = False) -> Floa
         one type.
     """
     need_cells(view)
+    std = standard_pseudobulks(view).standard
+    return traced(view, std.twin, ridge, contrast)
+
+
+def traced(view: View, means: Floats, ridge: float, contrast: bool = False) -> Floats:
+    """Return the statistic of the person of each cell for given means of the twin, one row a type; raises as above."""
     targets = pseudobulks(view.targets, people_of(view.targets, "targets"))
-    std = view.shared("pseudobulk standard", _standard)
     metric = view.shared("pseudobulk axes", _axes).ridge(ridge)
-    means = np.stack([std.twin[std.twin_labels == name].mean(axis=0) for name in std.classes])
+    std = standard_pseudobulks(view).standard
     by_type = trace(std, means, metric, contrast=contrast) * np.sqrt(targets.cells)
     names, places = np.unique(targets.people, return_inverse=True)
     by_person = np.bincount(places, by_type, len(names)) / np.sqrt(np.bincount(places, targets.cells, len(names)))
@@ -93,8 +98,28 @@ def pseudobulk_tracing(view: View, ridge: float, contrast: bool = False) -> Floa
     return found
 
 
-def _standard(view: View) -> Standard:
-    """Return pseudobulks in units of their deviation between reference donors within types, and the twin's means."""
+@dataclass(frozen=True, eq=False)
+class StandardPseudobulks:
+    """Pseudobulks in units of their deviation between reference donors within types.
+
+    Parameters
+    ----------
+    standard
+        Targets, reference and, one row a type, the twin's means.
+    scaled
+        Puts other profiles on the same scale, ``n × G`` to ``n × G'``.
+    """
+
+    standard: Standard
+    scaled: Callable[[Floats], Floats]
+
+
+def standard_pseudobulks(view: View) -> StandardPseudobulks:
+    """Return pseudobulks on a common scale, made once for all attacks; raises as `pseudobulk_tracing` does."""
+    return view.shared("pseudobulk standard", _standard)
+
+
+def _standard(view: View) -> StandardPseudobulks:
     targets = pseudobulks(view.targets, people_of(view.targets, "targets"))
     every = pseudobulks(view.reference, people_of(view.reference, "reference"))
     used = every.cells >= FEWEST_CELLS
@@ -121,10 +146,11 @@ def _standard(view: View) -> Standard:
         z: Floats = (values[:, varying] - centre[varying]) / deviation[varying]
         return np.clip(z, -MOST, MOST)
 
-    return Standard(scaled(np.stack(means)), scaled(targets.values), scaled(people), names, targets.labels, labels)
+    sides = (scaled(np.stack(means)), scaled(targets.values), scaled(people))
+    return StandardPseudobulks(Standard(*sides, names, targets.labels, labels), scaled)
 
 
 def _axes(view: View) -> Axes:
-    std = view.shared("pseudobulk standard", _standard)
+    std = standard_pseudobulks(view).standard
     left = residuals(std.reference, std.reference_labels)
     return Axes.of(left, len(left) - len(std.classes))

@@ -11,6 +11,7 @@ from .. import generators
 from ..attacks import Definition, Model
 from ..cohort import Cohort
 from ..results import RedTeam
+from .comparable import comparable
 from .controls import negative_control, null_control, positive_control
 from .judgement import judge, not_judged
 from .partial import partial_rows
@@ -126,21 +127,3 @@ def _reference_from(holdout: Cohort, seed: int) -> tuple[Cohort | None, Cohort, 
     except Exception:  # noqa: BLE001 - a class with a single donor cannot be halved, and need not be
         return None, holdout, lacking
     return people, kept, "no reference cohort was given: half of the hold-out plays it, which costs power (--reference)"
-
-
-def comparable(
-    train: Cohort, holdout: Cohort, twin: Cohort, reference: Cohort | None
-) -> tuple[Cohort, Cohort, list[str]]:
-    """Leave out targets of classes (or cells of types) of which some part has fewer than two, and say so."""
-    counted = [twin.classes()] + ([] if reference is None else [reference.classes()])
-    kept = [
-        name
-        for name in np.unique(train.classes())
-        if (holdout.classes() == name).any() and all((classes == name).sum() >= 2 for classes in counted)
-    ]
-    left = sorted(set(train.classes().tolist()) - set(kept))
-    if not left or not kept:
-        return train, holdout, []
-    note = f"class(es) {', '.join(left)}: too few samples in the hold-out or the reference, left out of the attacks"
-    inside = [np.isin(cohort.classes(), kept) for cohort in (train, holdout)]
-    return train.subset(inside[0]), holdout.subset(inside[1]), [note]

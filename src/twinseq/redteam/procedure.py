@@ -27,10 +27,11 @@ from ..cohort import Cohort
 from ..errors import ConfigError
 from ..knowledge import KnownGenerator, KnownModel
 from ..results import AttackResult, Headline, RedTeam
-from .artefact import Step, comparable, silent
+from .artefact import Step, silent
+from .comparable import comparable
 from .controls import negative_control, null_control, positive_control
 from .judgement import judge
-from .partial import partial_rows
+from .partial import partial_rows, unseen_rows
 from .personal import attribute_rows, linkability_rows
 from .summary import Sides, attack_results, curves, headlines, power, subgroups
 from .trial import Key, Scores, Trial, available, score
@@ -103,13 +104,13 @@ def attack_procedure(
         trial = Trial.of(twin, inside, outside, reference, generator, known, seed + number)
         notes.update(dict.fromkeys([*dropped, *trial.notes]))
         scores = score(trial, available(trial, slow), jobs, functools.partial(_say, say, label))
-        trials.append((trial, twin, members, reference))
+        trials.append((trial, twin, (members, others, reference)))
         every.append(Sides(scores, trial.is_member, trial.strata))
     say("summary of attacks")
     pooled = _pooled(every)
     found, places = headlines(pooled, rng)
     found = tuple(_widened(one, place, pooled, every, rng) for one, place in zip(found, places.values(), strict=True))
-    trial, twin, members, reference = trials[0]
+    trial, twin, (members, others, reference) = trials[0]
     first = every[0]
     at = {level: first.scores.keys.index(pooled.scores.keys[place]) for level, place in places.items()}
     say("controls")
@@ -119,6 +120,7 @@ def attack_procedure(
         negative_control(trial, reference, generator.unfitted(), seed),
     )
     say("partial knowledge, attributes and links")
+    unseen = unseen_rows(members, others, reference, generator.unfitted(), seed, jobs) if cohort.cell_type else ()
     able = power(int(first.member.sum()), int((~first.member).sum()))
     groupings = {} if cohort.label is None else {cohort.label: _stacked([sides.strata for sides in every])}
     for name in trial.covariates:
@@ -138,7 +140,7 @@ def attack_procedure(
         controls=controls,
         power=able,
         subgroups=subgroups(pooled, places, groupings),
-        partial=partial_rows(trial, seed, jobs),
+        partial=(*partial_rows(trial, seed, jobs), *unseen),
         attributes=attribute_rows(trial, twin, seed),
         linkability=linkability_rows(trial, seed),
         exposure=exposure(
