@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import shorten
+from .plugins import PluginWarning
 
 if TYPE_CHECKING:
     from .results import AuditReport, Omitted, RedTeam
@@ -71,6 +73,12 @@ def say(text: str, style: str = "") -> None:
 def warn(text: str) -> None:
     """Print a warning to standard error."""
     _line(err, text, "bold yellow")
+
+
+def tell_of_plugins() -> None:
+    """Have plugins that could not be loaded told of in one line."""
+    warnings.filterwarnings("always", category=PluginWarning)
+    warnings.showwarning = lambda message, *_, **__: warn(str(message))
 
 
 def fail(headline: str, text: str) -> None:

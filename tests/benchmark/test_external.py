@@ -25,7 +25,7 @@ def program(tmp_path):
     return write
 
 
-def test_a_program_reads_the_training_data_and_writes_a_twin(program, train):
+def test_a_program_reads_the_training_data_and_writes_a_twin(program, train, tmp_path):
     command = program(
         "import sys, anndata\n"
         "train, twin, seed = sys.argv[1:]\n"
@@ -36,7 +36,7 @@ def test_a_program_reads_the_training_data_and_writes_a_twin(program, train):
         "a.obs_names = [f't{i}' for i in range(a.n_obs)]\n"
         "a.write_h5ad(twin)\n"
     )
-    twin = twin_by_command(command, train, 3, 60.0)
+    twin = twin_by_command(command, train, 3, 60.0, tmp_path)
     assert (twin.dense() == train.dense() + 3).all()
     assert (twin.label, twin.covariates) == (train.label, train.covariates)
 
@@ -51,17 +51,17 @@ def test_a_program_reads_the_training_data_and_writes_a_twin(program, train):
         ("input()", "ended with 1; it said: .*EOF"),
     ],
 )
-def test_what_goes_wrong_is_told(program, train, text, words):
+def test_what_goes_wrong_is_told(program, train, tmp_path, text, words):
     with pytest.raises(CommandError, match=words):
-        twin_by_command(program(text), train, 0, 1.0 if "sleep" in text else 60.0)
+        twin_by_command(program(text), train, 0, 1.0 if "sleep" in text else 60.0, tmp_path)
 
 
-def test_a_program_that_is_not_there(train):
+def test_a_program_that_is_not_there(train, tmp_path):
     with pytest.raises(CommandError, match="no-such-program: cannot be run"):
-        twin_by_command("no-such-program {train} {twin}", train, 0, 5.0)
+        twin_by_command("no-such-program {train} {twin}", train, 0, 5.0, tmp_path)
 
 
 def test_no_shell_reads_the_command(train, tmp_path):
     with pytest.raises(CommandError, match="wrote no twin"):
-        twin_by_command(f"echo {{train}} {{twin}} ; touch {tmp_path / 'made'}", train, 0, 5.0)
+        twin_by_command(f"echo {{train}} {{twin}} ; touch {tmp_path / 'made'}", train, 0, 5.0, tmp_path)
     assert not (tmp_path / "made").exists()

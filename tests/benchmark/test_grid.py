@@ -177,3 +177,13 @@ def test_first_splits_come_first(grid):
         (1, "mvn"),
     ]
     assert [unit.seed for unit in found] == [0, 0, 1, 1]
+
+
+def test_a_program_that_changed_is_run_anew(grid, tmp_path):
+    program = tmp_path / "maker.py"
+    program.write_text("1")
+    text = SIMULATED + 'generators: [{command: "python maker.py {train} {twin}"}]\n'
+    before = units(grid(text))[0].fit_key
+    assert units(grid(text))[0].fit_key == before
+    program.write_text("2")
+    assert units(grid(text))[0].fit_key != before

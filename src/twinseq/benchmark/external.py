@@ -19,7 +19,7 @@ class CommandError(TwinseqError):
     """A program that stands in for a generator gave no twin; the message says what it said last."""
 
 
-def twin_by_command(command: str, train: Cohort, seed: int, timeout: float) -> Cohort:
+def twin_by_command(command: str, train: Cohort, seed: int, timeout: float, home: Path) -> Cohort:
     """Have a program make a twin.
 
     Parameters
@@ -33,6 +33,8 @@ def twin_by_command(command: str, train: Cohort, seed: int, timeout: float) -> C
         Handed to the program.
     timeout
         Seconds after which it is stopped.
+    home
+        Folder in which it is run.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def twin_by_command(command: str, train: Cohort, seed: int, timeout: float) -> C
         words = [_filled(word, places) for word in shlex.split(command)]
         try:
             ended = subprocess.run(
-                words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                words, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
                 timeout=timeout, check=False,
             )  # fmt: skip
         except OSError as error:
@@ -62,6 +64,12 @@ def twin_by_command(command: str, train: Cohort, seed: int, timeout: float) -> C
             return read_twin(made, train)
         except CohortError as error:
             raise CommandError(f"{shorten(words[0])}: its twin cannot be used. {error}") from error
+
+
+def files_of(command: str, home: Path) -> list[Path]:
+    """Return the files that a command names: the program, where it is one of the user's own."""
+    paths = [home / word for word in shlex.split(command) if "{" not in word]
+    return [path for path in paths if path.is_file()]
 
 
 def _filled(word: str, places: dict[str, str]) -> str:

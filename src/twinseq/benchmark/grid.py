@@ -80,6 +80,8 @@ class GeneratorEntry:
         Program and arguments, with ``{train}``, ``{twin}`` and ``{seed}`` for what it is given.
     timeout
         Seconds after which the program is stopped.
+    home
+        Folder of the grid, in which the program is run.
     """
 
     name: str
@@ -88,6 +90,7 @@ class GeneratorEntry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     command: str | None = None
     timeout: float = TIMEOUT
+    home: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def read_grid(path: str | Path) -> Grid:
     path = Path(path)
     top = Place.of(path).keys(GRID_KEYS, required=("cohorts", "generators"))
     cohorts = tuple(_cohort(place, path.parent) for place in top["cohorts"].items())
-    made = tuple(_generator(place) for place in top["generators"].items())
+    made = tuple(_generator(place, path.parent.absolute()) for place in top["generators"].items())
     _check_names(top["cohorts"], [entry.name for entry in cohorts])
     _check_names(top["generators"], [entry.name for entry in made])
     splits, fractions = _splits(top.get("splits"))
@@ -221,7 +224,7 @@ def _keywords(place: Place, function: Any) -> dict[str, Any]:
     return {name: entry.value for name, entry in place.keys(known).items()}
 
 
-def _generator(place: Place) -> GeneratorEntry:
+def _generator(place: Place, home: Path) -> GeneratorEntry:
     if place.is_text:
         name = place.text(generators.names())
         return _checked(place, GeneratorEntry(name, name))
@@ -238,7 +241,7 @@ def _generator(place: Place) -> GeneratorEntry:
                 keys["command"].refuse(f"{hole} is missing: the program is told so where its file is")
         timeout = keys["timeout"].number() if "timeout" in keys else TIMEOUT
         title = keys["name"].text() if "name" in keys else command.split()[0]
-        return GeneratorEntry(title, command=command, timeout=timeout)
+        return GeneratorEntry(title, command=command, timeout=timeout, home=home)
     if "timeout" in keys:
         keys["timeout"].refuse("only commands have a time limit")
     name = keys["generator"].text(generators.names())

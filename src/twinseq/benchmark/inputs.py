@@ -33,10 +33,10 @@ def data_digest(entry: CohortEntry) -> str:
     """Return a digest of all that a cohort hangs on: bytes of its files, roles, and what is kept of it."""
     content: list[Any] = [entry.source, dict(entry.roles), dict(entry.where), entry.log_cpm]
     if entry.source == "file":
-        content.append([_file_digest(path) for path in _files(entry.value)])
+        content.append([file_digest(path) for path in _files(entry.value)])
     else:
         content.append(entry.value)
-    content += [None if path is None else _file_digest(path) for path in (entry.obs, entry.genes)]
+    content += [None if path is None else file_digest(path) for path in (entry.obs, entry.genes)]
     return digest(content)
 
 
@@ -47,7 +47,8 @@ def _files(path: Path) -> list[Path]:
     return [path, beside] if beside.exists() else [path]
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return a digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -92,6 +93,8 @@ def load_cohort(entry: CohortEntry) -> Cohort:
 def read_twin(path: Path, train: Cohort) -> Cohort:
     """Read a twin from an ``.h5ad`` file, with the roles of its training data but for the donors, whom it has not.
 
+    Covariates that its maker did not fill in are left out.
+
     Raises
     ------
     CohortError
@@ -102,7 +105,8 @@ def read_twin(path: Path, train: Cohort) -> Cohort:
     except Exception as error:
         raise CohortError(f"{path.name}: not a readable .h5ad file ({first_line(error)}).") from error
     adata.uns.pop(ROLES_KEY, None)
+    filled = [name for name in train.covariates if name in adata.obs.columns and adata.obs[name].notna().any()]
     return from_anndata(
-        adata, label=train.label, cell_type=train.cell_type, covariates=train.covariates, kind=train.kind,
+        adata, label=train.label, cell_type=train.cell_type, covariates=filled, kind=train.kind,
         source=path.name, min_per_class=1,
     )  # fmt: skip

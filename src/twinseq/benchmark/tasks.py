@@ -11,12 +11,14 @@ import hashlib
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..cohort import Cohort
 from ..plugins import GROUPS
+from .external import files_of
 from .grid import CohortEntry, GeneratorEntry, Grid
-from .inputs import data_digest, digest, load_cohort
+from .inputs import data_digest, digest, file_digest, load_cohort
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -55,14 +57,16 @@ class Unit:
     def fit_key(self) -> str:
         """Key of the twin."""
         maker = self.generator
-        made_by = [maker.generator, maker.preset, dict(maker.settings), maker.command]
+        made_by: list[Any] = [maker.generator, maker.preset, dict(maker.settings), maker.command]
+        if maker.command is not None:
+            made_by.append([file_digest(path) for path in files_of(maker.command, maker.home)])
         return digest([self.data, self.grid.fractions, self.seed, made_by, code()])
 
     @functools.cached_property
     def audit_key(self) -> str:
         """Key of what was found of the twin."""
         grid = self.grid
-        sets = [hashlib.sha256(path.read_bytes()).hexdigest() for path in grid.gene_sets]
+        sets = [file_digest(path) for path in grid.gene_sets]
         return digest([self.fit_key, sorted(grid.metrics), grid.attacks, grid.slow, sets])
 
 

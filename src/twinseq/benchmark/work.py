@@ -73,7 +73,7 @@ def _fit(unit: Unit, store: Store) -> list[dict[str, Any]]:
     train = parts_of(unit)["train"]
     maker = unit.generator
     if maker.command is not None:
-        twin = twin_by_command(maker.command, train, unit.seed, maker.timeout)
+        twin = twin_by_command(maker.command, train, unit.seed, maker.timeout, maker.home)
     else:
         assert maker.generator is not None
         with warnings.catch_warnings():
