@@ -33,6 +33,7 @@ from .options import (
     JSON,
     KIND,
     LABEL,
+    LAZY,
     LEDGER,
     OBS,
     PAIRED,
@@ -134,6 +135,7 @@ def generate(
     n: Annotated[
         int | None, typer.Option("--n", metavar="N", help="Samples to draw. [as many as in REAL]", min=1)
     ] = None,
+    lazy: LAZY = None,
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
@@ -144,12 +146,13 @@ def generate(
     The twin has the genes, the columns and the design of REAL. Columns without a role are left empty. An .h5ad file
     keeps the roles of its columns; for tables, state them each time. With --preset dp, --epsilon and --delta the twin
     is differentially private, donor by donor, and the claim is written beside it (dp-copula; dp-scdesign where cell
-    types are stated).
+    types are stated). Large twins are drawn and written in parts, as .h5ad or .zarr.
     """
     from . import generators
     from .dp.claims import add_release, beside, read_releases, total_epsilon, write_claim
+    from .drawing import draw_to_file
     from .files import check_apart, check_writable
-    from .io import check_target, write
+    from .io import check_target
     from .private import basis_beside, basis_built, claim_of, warnings_kept
 
     check_apart(check_target(output), inputs(real, obs))
@@ -168,7 +171,7 @@ def generate(
     with warnings_kept() as warned, progress(quiet) as step:
         model = generators.create(generator, preset=preset, **chosen)
         step(0, 3, "reading")
-        cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
+        cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired, lazy)
         if private_copula and cohort.cell_type is not None:
             generator = PRIVATE_CELLS
             model = generators.create(generator, **chosen)
@@ -178,16 +181,13 @@ def generate(
             claim = claim_of(model)
             # What has been asked has been asked, whether or not a twin comes to be written.
             releases = [] if claim is None or ledger is None else add_release(claim, ledger)
-            twin = model.sample(n, seed=seed + 1, jobs=threads(jobs))
-            step(2, 3, "writing")
-            written = write(twin, output)
+            twin = draw_to_file(model, n, seed + 1, threads(jobs), output, step)
             if claim is not None:
                 write_claim(claim, beside(output))
     for text in warned:
         warn(text)
-    empty = [str(name) for name, column in twin.obs.items() if column.isna().all()]
     result = {
-        "twin": [str(path) for path in written],
+        "twin": [str(path) for path in twin.paths],
         "samples": twin.n_samples,
         "genes": twin.n_genes,
         "generator": generator,
@@ -195,7 +195,7 @@ def generate(
         "parameters": model.params(),
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 2),
-        "empty_columns": empty,
+        "empty_columns": twin.empty,
     }
     if claim is not None:
         result |= {"claim": str(beside(output)), "epsilon": claim.epsilon, "delta": claim.delta}
@@ -206,10 +206,10 @@ def generate(
     elif not quiet:
         samples = "1 sample" if twin.n_samples == 1 else f"{twin.n_samples:,} samples"
         say(f"{samples} × {twin.n_genes:,} genes by {model.info.title} in {result['seconds']} s")
-        for path in written:
+        for path in twin.paths:
             say(f"  {path}")
-        if empty:
-            say(f"Left empty, since they were given no role: {terminal.listed(empty)}")
+        if twin.empty:
+            say(f"Left empty, since they were given no role: {terminal.listed(twin.empty)}")
         if claim is not None:
             say(f"Guarantee: ({claim.epsilon:g}, {claim.delta:g})-differential privacy of donors, in {beside(output)}")
             if releases:
@@ -240,13 +240,15 @@ def split(
             "--fractions", metavar="F F [F]", help="Shares for train, holdout and, if there are three, reference."
         ),
     ] = "0.6 0.2 0.2",
+    lazy: LAZY = None,
     seed: SEED = 0,
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
     """Set real samples aside for the audit, whole donors each.
 
-    Classes keep their proportions in every part. Make the twin from train, and give holdout and reference to the audit.
+    Classes keep their proportions in every part, and the cells of a donor stay together. Make the twin from train, and
+    give holdout and reference to the audit.
     """
     from .files import atomic_folder, check_apart, check_folder
     from .io import check_target, same_format, write
@@ -257,7 +259,7 @@ def split(
     check_apart([path for name in names for path in check_target(output / name)], inputs(real, obs))
     with progress(quiet) as step:
         step(0, 2, "reading")
-        cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
+        cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired, lazy)
         parts = dict(zip(names, cohort.split(shares, seed=seed), strict=True))
         step(1, 2, "writing")
         with atomic_folder(output) as folder:

@@ -16,6 +16,7 @@ def generator_rows() -> list[dict[str, Any]]:
             "title": info.title,
             "family": info.family,
             "kinds": list(info.kinds),
+            "in_parts": info.in_parts,
             "guarantee": info.guarantee,
             "extra": info.extra,
             "missing": missing(info.extra),

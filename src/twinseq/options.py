@@ -37,7 +37,7 @@ class Listed(StrEnum):
 REAL = Annotated[
     Path,
     typer.Argument(
-        metavar="REAL", help="Real cohort: .h5ad, a table (.csv, .tsv, .parquet; .gz allowed) or a 10x folder."
+        metavar="REAL", help="Real cohort: .h5ad, .zarr, a table (.csv, .tsv, .parquet; .gz allowed), a 10x folder."
     ),
 ]
 OBS = Annotated[
@@ -77,6 +77,13 @@ KIND = Annotated[
 ]
 PAIRED = Annotated[
     bool | None, typer.Option("--paired/--not-paired", help="One donor may be in several classes (tumour and normal).")
+]
+LAZY = Annotated[
+    bool | None,
+    typer.Option(
+        "--lazy/--no-lazy",
+        help="Leave REAL (.h5ad, .zarr) on disk and read it in parts. [where it would take a quarter of the memory]",
+    ),
 ]
 SEED = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same result.", min=0)]
 JOBS = Annotated[int, typer.Option("--jobs", metavar="N", help="Threads; 0: one per core. Changes no result.", min=0)]
@@ -269,13 +276,22 @@ def read_cohort(
     covariate: list[str] | None,
     kind: KindOption | None,
     paired: bool | None,
+    lazy: bool | None = None,
 ) -> Cohort:
     """Read the real cohort with the roles given on the command line."""
     from .io import read
 
     stated: Kind | None = None if kind is None else kind.value
     return read(
-        path, obs=obs, label=label, donor=donor, cell_type=cell_type, covariates=covariate, kind=stated, paired=paired
+        path,
+        obs=obs,
+        label=label,
+        donor=donor,
+        cell_type=cell_type,
+        covariates=covariate,
+        kind=stated,
+        paired=paired,
+        lazy=lazy,
     )
 
 

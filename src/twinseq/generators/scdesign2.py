@@ -61,6 +61,7 @@ class ScDesign2(Generator):
         guarantee="none",
         reference="Sun et al. 2021, Genome Biology 22:163",
         modality="single-cell",
+        in_parts=True,
     )
 
     def __init__(self, shrinkage: float | None = None, depth: float = 1.0, library: str = "none") -> None:
