@@ -86,5 +86,6 @@ def _print_summary(summary: Summary, output: Path, quiet: bool, as_json: bool) -
     for one in summary.failed:
         warn(f"{one.cohort}, {one.generator}, split {one.split + 1}: {one.stage} failed. {one.error}")
     if not quiet:
-        say(f"{summary.done} twins made and judged ({summary.before} before). Outcomes: {output}")
+        noun = "twin" if summary.done == 1 else "twins"
+        say(f"{summary.done} {noun} made and judged ({summary.before} before). Outcomes: {output}")
         say(f"Compare them: twinseq benchmark report {output}")
