@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     ratio = overhead(options.tasks, options.jobs)
+    more = 100 * (ratio - 1)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         summary = run(read_grid(ROOT / "grids" / "quick.yaml"), folder, options.jobs)
@@ -55,8 +56,8 @@ def main() -> None:
             machine("twinseq", "joblib"),
             "Written by `benchmarks/benchmark_runner.py`.",
             "",
-            f"- {options.tasks} pieces of one second on {options.jobs} processes: {100 * (ratio - 1):.1f} % more than the "
-            "bare work, start of the processes included.",
+            f"- {options.tasks} pieces of one second on {options.jobs} processes: {more:.1f} % more than the bare "
+            "work, start of the processes included.",
             f"- `grids/quick.yaml` on {options.jobs} processes: {summary.done} twins made, measured and attacked in "
             f"{spent / 60:.1f} minutes ({tasks['cpu'].sum():.0f} s of CPU time, {tasks['peak_mib'].max():,.0f} MiB at "
             f"most in one process); {len(summary.failed)} failed.",
