@@ -185,9 +185,11 @@ def on_basis(generator: str, settings: dict[str, Any], basis: Path | None) -> tu
     """
     if basis is None:
         return generator, settings
-    able = {"copula": "basis-copula", "basis-copula": "basis-copula", "dp-copula": "dp-copula"}
+    able = {"copula": "basis-copula"} | {name: name for name in ("basis-copula", "dp-copula", PRIVATE_CELLS)}
     if generator not in able:
-        raise ConfigError(f"--basis, --public: generator '{generator}' uses no public basis; copula and dp-copula do.")
+        raise ConfigError(
+            f"--basis, --public: generator '{generator}' uses no public basis; copula, dp-copula, {PRIVATE_CELLS} do."
+        )
     return able[generator], {**settings, "basis": str(basis)}
 
 

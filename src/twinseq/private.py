@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .basis import build_basis
+from .cell_basis import build_cell_basis
 from .cohort import Cohort, shorten
 from .dp.budget import PrivacyWarning
 from .dp.claims import Claim
@@ -48,6 +49,7 @@ def basis_built(public: Path | None, private: Cohort, target: Path) -> Iterator[
     if public is None:
         yield
         return
+    cells = private.cell_type is not None
     cohort = read(public, kind=private.kind, min_per_class=1)
     shared = set(cohort.donors()) & set(private.donors()) | set(cohort.adata.obs_names) & set(private.adata.obs_names)
     if shared:
@@ -55,7 +57,7 @@ def basis_built(public: Path | None, private: Cohort, target: Path) -> Iterator[
             f"{public}: {len(shared):,} samples or donors of the public cohort are in {private.source} as well, "
             f"such as '{shorten(min(shared))}'. A basis that was learnt from private donors is not public."
         )
-    build_basis(cohort).save(target)
+    (build_cell_basis(cohort) if cells else build_basis(cohort)).save(target)
     done = False
     try:
         yield

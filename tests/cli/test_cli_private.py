@@ -59,6 +59,23 @@ def test_cells_have_a_generator_of_their_own(twinseq, tmp_path, asked):
     assert b"donor-0-" not in (tmp_path / "twin.h5ad").read_bytes()
 
 
+def test_a_basis_of_cells_is_built_and_used(twinseq, tmp_path):
+    for number, name in enumerate(("cells", "public")):
+        # Donors are named by the seed.
+        ts.write(ts.datasets.simulate_cells(15, 15, 60, cells_per_donor=20, seed=number), tmp_path / f"{name}.h5ad")
+    ended = twinseq("basis", "build", tmp_path / "public.h5ad", "-o", tmp_path / "b.basis", "--json")
+    assert (ended.json["types"], ended.json["genes"]) == (["type1", "type2", "type3", "type4"], 60)
+    promise = ("--preset", "dp", "--epsilon", "2", "--delta", "1e-3", "--set", "ranges=age=18:90")
+    for how in (("--basis", tmp_path / "b.basis"), ("--public", tmp_path / "public.h5ad")):
+        twin = tmp_path / f"twin{len(how[0])}.h5ad"
+        assert twinseq("generate", tmp_path / "cells.h5ad", *promise, *how, "-o", twin).code == 0
+        claim = read_claim(twin.with_name(twin.name + ".ledger.json"))
+        assert claim.generator == "dp-scdesign"
+        assert any("the basis, built from" in text for text in claim.ledger.public)
+    ended = twinseq("basis", "build", tmp_path / "public.h5ad", "-o", tmp_path / "c.basis", "--factors", "3")
+    assert (ended.code, "has as many factors as stand out" in ended.err) == (2, True)
+
+
 def test_releases_of_a_cohort_add_up(twinseq, real, tmp_path):
     ledger = tmp_path / "cohort.json"
     totals = []

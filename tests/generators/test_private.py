@@ -9,6 +9,7 @@ from anndata import AnnData
 
 from twinseq import generators
 from twinseq.basis import build_basis
+from twinseq.cell_basis import build_cell_basis
 from twinseq.dp import LedgerError, PrivacyWarning, mechanisms
 from twinseq.errors import ConfigError
 
@@ -18,10 +19,12 @@ from .planted import cohort_of, is_private, made
 pytestmark = pytest.mark.filterwarnings("ignore::twinseq.dp.PrivacyWarning")
 KINDS = ("counts", "continuous")
 CELLS = "cells"
+CELLS_WITH_BASIS = "dp-scdesign with a basis"
 WITH_BASIS = "dp-copula with a basis"
 MODELS = [name for name in generators.names() if is_private(name)] + [WITH_BASIS]
 """dp-copula asks other questions where it has a public basis."""
 CASES = [(model, kind) for model in MODELS for kind in (KINDS if model != "dp-scdesign" else ("counts", CELLS))]
+CASES.append((CELLS_WITH_BASIS, CELLS))
 """Every model with what it is made for."""
 
 
@@ -32,12 +35,18 @@ def basis(tmp_path_factory) -> dict[str, str]:
     paths = {kind: folder / f"{kind}.basis" for kind in KINDS}
     for kind, path in paths.items():
         build_basis(crowd(kind, seed=99, n_donors=15)).save(path)
+    paths[CELLS] = folder / "cells.basis"
+    public = crowd(CELLS, seed=99, n_donors=15)
+    common = public.subset((public.obs["type"] != "nk").to_numpy())
+    build_cell_basis(common).save(paths[CELLS])
     return {kind: str(path) for kind, path in paths.items()}
 
 
 def maker(model: str, basis: dict[str, str], cohort, **params) -> generators.Generator:
     if model == WITH_BASIS:
         return made("dp-copula", cohort, basis=basis[cohort.kind], **params)
+    if model == CELLS_WITH_BASIS:
+        return made("dp-scdesign", cohort, basis=basis[CELLS], **params)
     return made(model, cohort, **params)
 
 

@@ -127,7 +127,8 @@ class PrivateGenerator(Generator):
     def _warn_of_small(self, noise: float) -> None:
         small = np.flatnonzero(self.counts_ < FEW * noise)
         if len(small):
-            names = ", ".join(f"'{shorten(class_names(self.classes_)[place])}'" for place in small)
+            known = class_names(self.classes_) or ["all"]
+            names = ", ".join(f"'{shorten(known[place])}'" for place in small)
             enough = float(self.epsilon or 0.0) * FEW * noise / max(float(self.counts_[small].min()), 1.0)
             warnings.warn(
                 f"{self.info.name}: at epsilon = {self.epsilon:g} the number of donors of a class has a noise of "

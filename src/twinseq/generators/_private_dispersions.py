@@ -39,8 +39,9 @@ BOUNDS = (0.02, 20.0)
 
 
 def noisy_dispersions(
-    bulk: Pseudobulk, shares: Floats, depths: Floats, roots: Floats, multiplier: float, ledger: Ledger
-) -> Floats:
+    bulk: Pseudobulk, shares: Floats, depths: Floats, roots: Floats, multiplier: float, ledger: Ledger,
+    public: Floats | None = None,
+) -> Floats:  # fmt: skip
     """Return the dispersion of each gene in each class, ``n_classes × n_genes``.
 
     Parameters
@@ -57,6 +58,8 @@ def noisy_dispersions(
         Noise, in units of the sensitivity.
     ledger
         Account.
+    public
+        1 + φ of each gene in public cells, ``n_genes``, towards which noisy ones are shrunk instead of a trend.
     """
     scale = np.sqrt(np.maximum(shares, 10.0 ** -depths[:, None]))
     unit = shares / scale
@@ -65,33 +68,39 @@ def noisy_dispersions(
     own_roots = bulk.roots()
     for donors in bulk.blocks():
         groups = bulk.groups_of(donors)
-        pairs = (bulk.squares[groups] - bulk.counts[groups]).toarray().reshape(-1, *shares.shape)
-        squared = bulk.squared_depths[groups].reshape(-1, len(shares), 1)
+        pairs = (bulk.sums.squares[groups] - bulk.sums.counts[groups]).toarray().reshape(-1, *shares.shape)
+        squared = bulk.sums.squared_depths[groups].reshape(-1, len(shares), 1)
         away = pairs / np.maximum(squared, 1.0) / (shares * scale) - unit * (1.0 + USUAL)
         # Where there are no cells, the root is 0.
         rows = own_roots[donors, :, None] * np.clip(away, -CUT, CUT)
         sums += clipped(rows.reshape(len(rows), -1), reach).sum(axis=0).reshape(shares.shape)
     noisy = gaussian(sums, reach, multiplier, ledger, "dispersions of genes in the classes") / roots[:, None]
     noise = reach * multiplier / roots[:, None] / unit
-    factors = _shrunk(1.0 + USUAL + noisy / unit, noise, shares.mean(axis=0))
+    factors = _shrunk(1.0 + USUAL + noisy / unit, noise, shares.mean(axis=0), public)
     dispersions: Floats = np.clip(factors - 1.0, *BOUNDS)
     return dispersions
 
 
-def _shrunk(noisy: Floats, noise: Floats, level: Floats) -> Floats:
+def _shrunk(noisy: Floats, noise: Floats, level: Floats, public: Floats | None) -> Floats:
     """Return what noisy 1 + φ say of the true ones: trend in the level, genes about it, classes about these."""
     precision = noise**-2.0
     of_genes = precision.sum(axis=0)
     genes = (precision * noisy).sum(axis=0) / of_genes
+    trend = _trend(genes, of_genes, level) if public is None else public
+    genes = _towards(trend, genes, of_genes**-0.5)
+    return np.stack([_towards(genes, row, errors) for row, errors in zip(noisy, noise, strict=True)])
+
+
+def _trend(genes: Floats, of_genes: Floats, level: Floats) -> Floats:
+    """Return noisy 1 + φ of genes, averaged over those of about the same level with weights ``of_genes``."""
     parts = [part for part in np.split(np.argsort(-level, kind="stable"), RANKS) if len(part)]
     told = np.array([of_genes[part].sum() for part in parts])
     means = np.array([(of_genes[part] * genes[part]).sum() for part in parts]) / told
     knots = 1.0 + USUAL + (means - 1.0 - USUAL) / (1.0 + 1.0 / (told * TREND_DIFFERS**2))
     places = np.array([np.log(level[part]).mean() for part in parts])
     # Ranked by level, the last part is the lowest.
-    trend = np.maximum(np.interp(np.log(level), places[::-1], knots[::-1]), 1.0 + BOUNDS[0])
-    genes = _towards(trend, genes, of_genes**-0.5)
-    return np.stack([_towards(genes, row, errors) for row, errors in zip(noisy, noise, strict=True)])
+    trend: Floats = np.maximum(np.interp(np.log(level), places[::-1], knots[::-1]), 1.0 + BOUNDS[0])
+    return trend
 
 
 def _towards(centre: Floats, noisy: Floats, noise: Floats) -> Floats:

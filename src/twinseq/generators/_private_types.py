@@ -22,10 +22,13 @@ from ..dp.ledger import Ledger
 from ..dp.mechanisms import clipped, gaussian
 from ._levels import Levels, shrunk_levels
 from ._pseudobulk import Pseudobulk
+from ._public_levels import PublicLevels
 
 Floats = NDArray[np.float64]
 APART = 0.22
 """Length by which donors lie from the profiles of their types: about .15 in blood, more with fewer cells."""
+ALONG = 0.1
+"""The same along the axes of a public basis."""
 LEAST_ROOTS = 2.0
 
 
@@ -37,9 +40,37 @@ def noisy_roots(bulk: Pseudobulk, multiplier: float, ledger: Ledger) -> Floats:
     return sums
 
 
+def noisy_coordinates(
+    bulk: Pseudobulk, roots: Floats, shares: Floats, public: PublicLevels, multiplier: float, ledger: Ledger
+) -> PublicLevels:
+    """Return what is expected of the classes, moved along the axes of a public basis to where noisy sums have them.
+
+    A donor's coordinates about the expected profiles, of all classes and each times the root of its share, are cut to a
+    length that hangs on the basis and noisy shares alone.
+
+    Parameters
+    ----------
+    bulk, roots, shares, ledger
+        As for `noisy_types`.
+    public
+        What the basis says.
+    multiplier
+        Noise, in units of the sensitivity.
+    """
+    reach, sums = public.far_along(shares, ALONG), np.zeros(public.along.shape)
+    own_roots = bulk.roots()
+    for donors in bulk.blocks():
+        away = (bulk.unit_profiles(donors) - public.centre) @ public.axes.T
+        rows = own_roots[donors, :, None] * away
+        sums += clipped(rows.reshape(len(rows), -1), reach).sum(axis=0).reshape(sums.shape)
+    noisy = gaussian(sums, reach, multiplier, ledger, "coordinates of the classes on the basis")
+    return public.moved(noisy / roots[:, None], reach * multiplier / roots)
+
+
 def noisy_types(
-    bulk: Pseudobulk, roots: Floats, shares: Floats, multipliers: tuple[float, ...], ledger: Ledger
-) -> Levels:
+    bulk: Pseudobulk, roots: Floats, shares: Floats, multipliers: tuple[float, ...], ledger: Ledger,
+    public: PublicLevels | None = None,
+) -> Levels:  # fmt: skip
     """Return the root shares of genes in each class.
 
     Parameters
@@ -54,9 +85,13 @@ def noisy_types(
         Noise of each round, in units of its sensitivity.
     ledger
         Account.
+    public
+        What a public basis says of the classes; the first round is then about that.
     """
-    shape = bulk.n_classes, bulk.counts.shape[1]
+    shape = bulk.n_classes, bulk.n_genes
     centre, reach = np.zeros(shape), 1.0
+    if public is not None:
+        centre, reach = public.centre, public.far(shares, APART)
     weighted, precision = np.zeros(shape), np.zeros(bulk.n_classes)
     levels = Levels(centre, centre)
     for number, multiplier in enumerate(multipliers, 1):
@@ -65,7 +100,8 @@ def noisy_types(
         told = (roots / (reach * multiplier)) ** 2
         weighted += told[:, None] * (centre + found / roots[:, None])
         precision += told
-        levels = shrunk_levels(weighted / precision[:, None], precision**-0.5)
+        noisy, noise = weighted / precision[:, None], precision**-0.5
+        levels = shrunk_levels(noisy, noise) if public is None else public.shrunk(noisy, noise)
         centre = np.maximum(levels.mean, 0.0)
         reach = min(math.hypot(APART, math.sqrt(float(shares @ levels.variance.sum(axis=1)))), 1.0)
     return levels

@@ -30,6 +30,44 @@ BLOCK = 2**22
 
 
 @dataclass(frozen=True, eq=False)
+class GroupSums:
+    """Sums over groups of cells.
+
+    Parameters
+    ----------
+    counts, squares
+        Sums of counts and of their squares, csr, ``n_groups × n_genes``.
+    cells, squared_depths
+        Number of cells of a group, and sum of the squares of their library sizes, ``n_groups``.
+    totals, groups
+        Library size and group of each cell, ``n_cells``.
+    """
+
+    counts: sp.csr_matrix
+    squares: sp.csr_matrix
+    cells: Floats
+    squared_depths: Floats
+    totals: Floats
+    groups: NDArray[np.intp]
+
+
+def summed(cohort: Cohort, groups: NDArray[np.intp], n_groups: int) -> GroupSums:
+    """Add up the cells of ``cohort`` by group, a part of them at a time."""
+    shape = (n_groups, cohort.n_genes)
+    counts, squares = sp.csr_matrix(shape), sp.csr_matrix(shape)
+    totals = np.zeros(cohort.n_samples)
+    for rows, part in cohort.chunks(PART):
+        values = sp.csr_matrix(part, dtype=np.float64)
+        totals[rows] = np.asarray(values.sum(axis=1)).ravel()
+        n = values.shape[0]
+        member = sp.csr_matrix((np.ones(n), (groups[rows], np.arange(n))), shape=(n_groups, n))
+        counts = counts + member @ values
+        squares = squares + member @ values.multiply(values)
+    cells, squared = (np.bincount(groups, weights, n_groups).astype(np.float64) for weights in (None, totals**2))
+    return GroupSums(counts.tocsr(), squares.tocsr(), cells, squared, totals, groups)
+
+
+@dataclass(frozen=True, eq=False)
 class Pseudobulk:
     """Sums over groups of cells, those of a donor in a class; group ``donor × n_classes + class``.
 
@@ -37,55 +75,35 @@ class Pseudobulk:
     ----------
     n_donors, n_classes
         Numbers.
-    counts, squares
-        Sums of counts and of their squares, csr, ``n_groups × n_genes``.
-    cells, depths, squared_depths
-        Number of cells of a group, sums of their library sizes and of the squares of these, ``n_groups``.
-    totals, groups
-        Library size and group of each cell, ``n_cells``.
+    sums
+        Of the groups.
     """
 
     n_donors: int
     n_classes: int
-    counts: sp.csr_matrix
-    squares: sp.csr_matrix
-    cells: Floats
-    depths: Floats
-    squared_depths: Floats
-    totals: Floats
-    groups: NDArray[np.intp]
+    sums: GroupSums
+
+    @property
+    def n_genes(self) -> int:
+        """Number of genes."""
+        return int(self.sums.counts.shape[1])
 
     @classmethod
     def of(cls, cohort: Cohort, codes: NDArray[np.intp], n_classes: int) -> Pseudobulk:
         """Add up the cells of ``cohort``, of classes ``codes``."""
         donors = pd.factorize(cohort.donors())[0].astype(np.intp)
         n_donors = int(donors.max()) + 1
-        groups = donors * n_classes + codes
-        shape = (n_donors * n_classes, cohort.n_genes)
-        counts, squares = sp.csr_matrix(shape), sp.csr_matrix(shape)
-        totals = np.zeros(cohort.n_samples)
-        for rows, part in cohort.chunks(PART):
-            values = sp.csr_matrix(part, dtype=np.float64)
-            totals[rows] = np.asarray(values.sum(axis=1)).ravel()
-            n = values.shape[0]
-            member = sp.csr_matrix((np.ones(n), (groups[rows], np.arange(n))), shape=(shape[0], n))
-            counts = counts + member @ values
-            squares = squares + member @ values.multiply(values)
-        cells, depths, squared = (
-            np.bincount(groups, values, shape[0]).astype(np.float64)
-            for values in (np.ones(len(groups)), totals, totals**2)
-        )
-        return cls(n_donors, n_classes, counts.tocsr(), squares.tocsr(), cells, depths, squared, totals, groups)
+        return cls(n_donors, n_classes, summed(cohort, donors * n_classes + codes, n_donors * n_classes))
 
     def roots(self) -> Floats:
         """Return the square root of the share of each class among a donor's cells, ``n_donors × n_classes``."""
-        cells = self.cells.reshape(self.n_donors, self.n_classes)
+        cells = self.sums.cells.reshape(self.n_donors, self.n_classes)
         roots: Floats = np.sqrt(cells / cells.sum(axis=1, keepdims=True))
         return roots
 
     def blocks(self) -> Iterator[slice]:
         """Yield donors, so many that their dense profiles may be held at once."""
-        step = max(BLOCK // max(self.n_classes * self.counts.shape[1], 1), 1)
+        step = max(BLOCK // max(self.n_classes * self.n_genes, 1), 1)
         for start in range(0, self.n_donors, step):
             yield slice(start, min(start + step, self.n_donors))
 
@@ -95,7 +113,7 @@ class Pseudobulk:
 
     def unit_profiles(self, donors: slice) -> Floats:
         """Return the roots of the shares of the genes, ``donors × n_classes × n_genes``; zeros where no cell is."""
-        profiles = self.counts[self.groups_of(donors)].toarray()
+        profiles = self.sums.counts[self.groups_of(donors)].toarray()
         sums = profiles.sum(axis=1, keepdims=True)
         profiles = np.sqrt(profiles / np.maximum(sums, 1.0))
         unit: Floats = profiles.reshape(-1, self.n_classes, profiles.shape[1])
