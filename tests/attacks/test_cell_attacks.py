@@ -1,5 +1,6 @@
 """Attacks on twins of single cells: closed forms, members caught by donor, strangers left alone."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -15,6 +16,7 @@ from twinseq.attacks.composition import dirichlet_multinomial
 from twinseq.attacks.pseudobulk_tracing import pseudobulks
 from twinseq.attacks.roc import auc
 from twinseq.datasets import simulate_cells
+from twinseq.knowledge import KnownGenerator, KnownModel
 from twinseq.redteam.trial import Trial, available, score
 
 CELLS = [name for name in attacks.names() if attacks.get(name).cells]
@@ -174,3 +176,51 @@ def test_a_type_that_a_side_lacks_is_named(name):
     lacking = View("T1", view.twin.subset(view.twin.labels != gone), view.targets, view.reference)
     with pytest.raises(NotApplicableError, match=str(gone).replace("/", ".")):
         attacks.get(name).score(lacking, list(attacks.get(name).settings)[-1])
+
+
+class Blurring:
+    """A generator that resamples cells and moves the mean of some genes at random, known to its attackers."""
+
+    def __init__(self, blurred, factor):
+        self.blurred, self.factor = blurred, factor
+
+    def fit(self, samples, seed):
+        rng = np.random.default_rng([seed, 5])
+        values = samples.values.astype(float)
+        values[:, self.blurred] *= np.exp(self.factor * rng.standard_normal(self.blurred.sum()))
+        self.cells = Samples(rng.poisson(values), samples.labels, "counts", cells=True)
+        return self
+
+    def draw(self, labels, seed):
+        rng = np.random.default_rng([seed, 6])
+        rows = [rng.choice(np.flatnonzero(self.cells.labels == name)) for name in labels]
+        return Samples(self.cells.values[rows], np.asarray(labels), "counts", cells=True)
+
+
+def test_who_knows_which_genes_are_blurred_gives_them_no_say():
+    """Three genes in four are drowned in noise: tracing all of them fails, and tracing the others does not."""
+    members, others, reference, _ = parts()
+    trial = Trial.of(members, members, others, reference)
+    defence = Blurring(np.arange(200) % 4 > 0, 2.0)
+    labels = trial.view.reference.labels
+    blind, knowing = [], []
+    for seed in range(3):
+        twin = defence.fit(replace(trial.view.targets.subset(trial.member), log=None, reference=None), seed)
+        drawn = twin.draw(labels, seed)
+        view = View("T2", drawn, trial.view.targets, trial.view.reference, generator=defence, seed=seed)
+        for name, level, found in (("pseudobulk_tracing", "T1", blind), ("denoised_tracing", "T2", knowing)):
+            column = trial.by_donor(attacks.get(name).score(view.at(level), "ridge 1"))
+            found.append(auc(column[trial.is_member], column[~trial.is_member]))
+    assert np.mean(knowing) > 0.8
+    assert np.mean(knowing) > np.mean(blind) + 0.05
+
+
+@pytest.mark.parametrize("name", ["copula_llr", "copula_mahalanobis"])
+def test_a_model_in_hand_names_members_too(name):
+    members, others, reference, _ = parts()
+    model = generators.create("scdesign2").fit(members, seed=1)
+    known = KnownModel(model, None, members.genes)
+    held = Trial.of(model.sample(seed=2), members, others, reference, KnownGenerator("scdesign2"), known, seed=3)
+    found = score(held, [key for key in available(held) if key[0] == name and key[1] == "T3"])
+    member = held.is_member
+    assert max(auc(column[member], column[~member]) for column in found.values.T) > 0.9
