@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ...cohort import Cohort
 from .._registry import NotComputableError
-from .clusters import cluster_ari
+from ._nearest import drawn
+from .clusters import MOST, cluster_ari
 from .composition import donor_shares
 from .copies import cell_digests
 from .gene_correlations import correlations
@@ -142,8 +143,10 @@ class Cells:
         """Agreement of clusters of these cells, on principal components of their own, with their types."""
         from ._space import principal_components
 
-        own = principal_components(self.log, self.space.seed)
-        return cluster_ari(own.transform(self.log), self.types, self.space.rng(3))
+        rows = drawn(self.n_samples, MOST, self.space.rng(9))
+        log = self.log[rows]
+        own = principal_components(log, self.space.seed)
+        return cluster_ari(own.transform(log), self.types[rows], self.space.rng(3))
 
 
 def cell_types(cohort: Cohort) -> NDArray[np.str_]:

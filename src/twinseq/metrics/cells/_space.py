@@ -13,10 +13,12 @@ from sklearn.decomposition import PCA
 from ...cohort import Cohort
 from .._registry import NotComputableError
 from ._cells import Cells
+from ._nearest import drawn
 from .gene_correlations import GENES
 
 COMPONENTS = 50
 VARIABLE = 2000
+FITTED = 20_000
 
 
 class CellSpace:
@@ -98,6 +100,8 @@ class CellSpace:
 def principal_components(log: Any, seed: int) -> PCA:
     """Return up to 50 principal components of sparse data, centred without being made dense.
 
+    They are fitted on at most 20,000 cells, drawn at random.
+
     Raises
     ------
     NotComputableError
@@ -106,4 +110,5 @@ def principal_components(log: Any, seed: int) -> PCA:
     n = min(COMPONENTS, min(log.shape) - 1)
     if n < 2:
         raise NotComputableError("needs at least three cells and three genes that vary")
-    return PCA(n, svd_solver="arpack", random_state=seed).fit(log)
+    rows = drawn(log.shape[0], FITTED, np.random.default_rng([seed, 8]))
+    return PCA(n, svd_solver="arpack", random_state=seed).fit(log[rows])
