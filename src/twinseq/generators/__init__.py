@@ -3,6 +3,7 @@
 from . import (
     basis_copula,
     bootstrap,
+    cell_copula,
     copula,
     ctgan,
     cvae,
@@ -32,6 +33,7 @@ __all__ = [
     "NotOfferedError",
     "basis_copula",
     "bootstrap",
+    "cell_copula",
     "class_names",
     "copula",
     "create",

@@ -60,6 +60,10 @@ class CountMargins:
         probability: Floats = self.inflation + (1.0 - self.inflation) * without
         return probability
 
+    def scaled(self, factor: float | Floats) -> CountMargins:
+        """Return the margins with means multiplied by ``factor``."""
+        return CountMargins(self.inflation, self.size, self.mean * factor)
+
     def take(self, genes: Any) -> CountMargins:
         """Return the margins of some genes."""
         return CountMargins(self.inflation[genes], self.size[genes], self.mean[genes])

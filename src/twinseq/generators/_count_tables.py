@@ -78,7 +78,7 @@ def _by_exposure(n: int, exposures: Floats | None) -> tuple[NDArray[np.intp], ND
 
 
 @kernel
-def _log_step(count: int, size: float, mean: float) -> float:
+def log_step(count: int, size: float, mean: float) -> float:
     """Return the log-probability of ``count + 1`` less that of ``count``, without extra zeros."""
     if math.isinf(size):
         return math.log(mean / (count + 1))
@@ -86,7 +86,7 @@ def _log_step(count: int, size: float, mean: float) -> float:
 
 
 @kernel
-def _log_zero(size: float, mean: float) -> float:
+def log_zero(size: float, mean: float) -> float:
     """Return the log-probability of 0 without extra zeros."""
     return -mean if math.isinf(size) else -size * math.log1p(mean / size)
 
@@ -105,13 +105,13 @@ def _steps(
                 largest = max(largest, counts[row, gene])
             expected = mean[gene] * sizes[group]
             reached, probability = np.zeros(largest + 2), np.zeros(largest + 1)
-            log_probability = _log_zero(size[gene], expected)
+            log_probability = log_zero(size[gene], expected)
             total = inflation[gene]
             for count in range(largest + 1):
                 probability[count] = kept * math.exp(log_probability) + (inflation[gene] if count == 0 else 0.0)
                 total += kept * math.exp(log_probability)
                 reached[count + 1] = min(total, 1.0)
-                log_probability += _log_step(count, size[gene], expected) if expected > 0.0 else -math.inf
+                log_probability += log_step(count, size[gene], expected) if expected > 0.0 else -math.inf
             for row in rows:
                 at = counts[row, gene]
                 below[row, gene] = reached[at]
@@ -129,7 +129,7 @@ def _quantiles(
         for group in range(len(sizes)):
             rows = order[bounds[group] : bounds[group + 1]]
             expected = mean[gene] * sizes[group]
-            log_probability = _log_zero(size[gene], expected)
+            log_probability = log_zero(size[gene], expected)
             table[0] = inflation[gene] + kept * math.exp(log_probability)
             filled = 1
             for row in rows:
@@ -143,7 +143,7 @@ def _quantiles(
                     and filled <= LARGEST
                     and not (filled - 1 > expected and log_probability < VANISHED)
                 ):
-                    log_probability += _log_step(filled - 1, size[gene], expected)
+                    log_probability += log_step(filled - 1, size[gene], expected)
                     if filled == len(table):
                         longer = np.empty(2 * len(table))
                         longer[:filled] = table

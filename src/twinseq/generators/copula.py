@@ -9,6 +9,9 @@ where :math:`t` are traits of the sample (size factor, detected genes, covariate
 :math:`k` leading factors of the class (`_factors`), and :math:`\psi_c` what is left of each gene's unit variance. The
 residual :math:`e` is full rank: a twin never lies in the span of the training samples. No gene × gene matrix is ever
 formed; memory is :math:`O(nG + kG)`.
+
+Counts of single cells are too small for a logarithmic scale: where a cohort states a cell type, the model is that of
+`cell_copula` instead.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from ._margins import LatentProfiles, Margins, balanced_levels, gene_blocks, str
 from ._quality import Library, LibraryModel, depth_association, detection_shifts, order_with_depth, zero_mask
 from ._registry import register
 from ._sizes import kept_reference, latent_values, reference_state, restore_reference
+from .cell_copula import CellCopula
 
 MAX_FACTORS = 50
 MIN_DRAWN = 10
@@ -53,6 +57,8 @@ class Copula(Generator):
     Keeps each gene's distribution in each class, with its mean exact on the scale of normalised counts, the leading
     factors of co-expression, library sizes, and the joint distribution of label and covariates. Faithful enough that
     tracing attacks find its training samples: for use inside the institution unless an audit says otherwise.
+    Counts of single cells (a cell type is stated) are fitted by `cell-copula` with as many factors; the other
+    parameters play no part there.
 
     Parameters
     ----------
@@ -80,6 +86,7 @@ class Copula(Generator):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "faithful": {"factors": None, "balanced": True, "smoothing": 0.7, "pooling": 10.0}
     }
+    cells_: CellCopula | None
 
     def __init__(
         self, factors: int | None = None, balanced: bool = True, smoothing: float = 0.7, pooling: float = 10.0
@@ -96,6 +103,11 @@ class Copula(Generator):
         self.pooling = pooling
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
+        self.cells_ = None
+        if cohort.cell_type is not None and cohort.kind == "counts":
+            self.cells_ = CellCopula() if self.factors is None else CellCopula(factors=self.factors)
+            self.cells_.fit(cohort, seed=int(rng.integers(2**31)), jobs=jobs)
+            return
         profiles = LatentProfiles.of(cohort)
         self.covariates_, strata = CovariateModel.fit(cohort, codes)
         n_strata = self.covariates_.n_strata
@@ -118,6 +130,8 @@ class Copula(Generator):
     def _sample(
         self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
     ) -> tuple[NDArray[Any], pd.DataFrame]:
+        if self.cells_ is not None:
+            return self.cells_._sample(codes, rng, jobs)
         wanted = np.bincount(codes, minlength=len(self.class_sizes_))
         enough = np.where(wanted > 0, np.maximum(wanted, np.minimum(self.class_sizes_, MIN_DRAWN)), 0)
         if not self.balanced or (enough == wanted).all():
@@ -252,13 +266,19 @@ class Copula(Generator):
         return margins, dependence
 
     def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        if self.cells_ is not None:
+            return self.cells_._losses(cohort, codes)
         return -np.column_stack(self._densities(cohort, codes, WIDTHS, LADDER)) / cohort.n_genes
 
     def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+        if self.cells_ is not None:
+            return self.cells_._log_likelihood(cohort, codes)
         margins, dependence = self._densities(cohort, codes, (1.0,), (1.0,))
         return margins[:, 0] + dependence[:, 0]
 
     def _state(self) -> dict[str, NDArray[Any]]:
+        if self.cells_ is not None:
+            return {f"cells.{name}": value for name, value in self.cells_._state().items()}
         state = {f"margins.{name}": value for name, value in self.margins_.state().items()}
         state |= {"effects": self.effects_, "loadings": self.loadings_, "residual": self.residual_}
         state["depth"] = self.depth_
@@ -266,6 +286,11 @@ class Copula(Generator):
         return {**state, **self.library_.state(), **self.covariates_.state()}
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.cells_ = None
+        if cells := under("cells.", state):
+            self.cells_ = CellCopula()
+            self.cells_._restore(cells)
+            return
         self.margins_ = Margins.restore(under("margins.", state))
         self.library_ = LibraryModel.restore(state)
         self.covariates_ = CovariateModel.restore(state)
