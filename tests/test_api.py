@@ -24,6 +24,7 @@ def test_the_public_names():
         "attacks",
         "audit",
         "audit_procedure",
+        "camda",
         "datasets",
         "de",
         "generators",

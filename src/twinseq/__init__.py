@@ -20,14 +20,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import attacks, datasets, de, generators, metrics
+    from . import attacks, camda, datasets, de, generators, metrics
     from .audit import audit, audit_procedure
     from .cohort import Cohort
     from .io import read, write
     from .plan import plan
 
 __all__ = [
-    "Cohort", "attacks", "audit", "audit_procedure", "datasets", "de", "generators", "metrics", "plan", "read", "write",
+    "Cohort", "attacks", "audit", "audit_procedure", "camda", "datasets", "de", "generators", "metrics", "plan", "read",
+    "write",
 ]  # fmt: skip
 __version__ = version("twinseq")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import __version__, basis_command, listings, plan_command, terminal
+from . import __version__, basis_command, benchmark_command, camda_command, listings, plan_command, terminal
 from .errors import ConfigError, TwinseqError, shorten
 from .options import (
     BASIS,
@@ -74,6 +74,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(basis_command.app, name="basis")
+app.add_typer(benchmark_command.app, name="benchmark")
+app.add_typer(camda_command.app, name="camda")
 app.command(epilog=plan_command.EXAMPLES)(plan_command.plan)
 
 PARTS = ("train", "holdout", "reference")
@@ -466,6 +468,7 @@ def main(words: Sequence[str] | None = None) -> None:
     debug = bool(os.environ.get("TWINSEQ_DEBUG"))
     if not (debug or sys.warnoptions):
         warnings.simplefilter("ignore")  # what other libraries deprecate is no concern of the user
+        terminal.tell_of_plugins()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no "×" must not cost the result

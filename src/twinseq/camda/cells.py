@@ -1,0 +1,176 @@
+"""The challenge's second track: single cells of OneK1K, the donor as the unit.
+
+Cohorts are ``.h5ad`` files of raw counts with ``individual`` (the donor), ``barcode_col``, ``cell_type`` and
+``cell_label`` (the type's name) in ``obs``; who was in the training data is told, and guessed, in a table
+``barcode_col, individual, membership``. Source: github.com/PMBio/Health-Privacy-Challenge, its starter kit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..cohort import Cohort
+from ..errors import CohortError, shorten
+from ..generators import Generator
+from ..io import read
+from ..knowledge import KnownGenerator, samples_of
+from ..redteam.holding import held
+from .membership import Guess, guess
+from .scoring import DONOR, MEMBER
+
+BARCODE, CELL_TYPE, CELL_LABEL = "barcode_col", "cell_type", "cell_label"
+STAND_IN = "scdesign2"
+
+
+def read_cells(path: str | Path, donors: bool = True) -> Cohort:
+    """Read cells in the challenge's layout.
+
+    Parameters
+    ----------
+    path
+        ``.h5ad`` with raw counts.
+    donors
+        Whether cells are people's: column ``individual`` is needed then. A twin's cells are nobody's.
+
+    Raises
+    ------
+    CohortError
+        It cannot be read, lacks a column, or holds no counts.
+    """
+    return read(path, donor=DONOR if donors else None, cell_type=CELL_TYPE, kind="counts")
+
+
+def blue_cells(
+    train: Cohort, model: Generator, like: pd.DataFrame | None = None, *, seed: int = 0, jobs: int = 1
+) -> Cohort:
+    """Make a twin of cells.
+
+    Parameters
+    ----------
+    train
+        From `read_cells`.
+    model
+        Unfitted generator of single cells; it is fitted.
+    like
+        Table of cells of another file, whose numbers of cells of each type the twin is to have; by default those of
+        ``train``. The starter kit takes those of its test set.
+    seed, jobs
+        As for `twinseq.generators.Generator.fit`.
+
+    Returns
+    -------
+    The twin, with ``cell_label`` where each type has one label, ``barcode_col`` its own names, ``individual`` empty.
+
+    Raises
+    ------
+    CohortError
+        The generator cannot take the cells.
+    ConfigError
+        ``like`` has a type that was not trained on.
+    """
+    model.fit(train, seed=seed, jobs=jobs)
+    design = None if like is None else like[[CELL_TYPE]]
+    twin = model.sample(design=design, seed=seed + 1, jobs=jobs)
+    adata = twin.adata.copy()
+    if BARCODE in train.obs.columns:
+        adata.obs[BARCODE] = adata.obs_names.to_numpy(dtype=str)
+    labels = _labels_of_types(train)
+    if labels is not None:
+        adata.obs[CELL_LABEL] = pd.Categorical(adata.obs[CELL_TYPE].astype(str).map(labels))
+    return twin.with_adata(adata)
+
+
+def _labels_of_types(cohort: Cohort) -> Mapping[str, Any] | None:
+    """Return the label of each cell type; ``None`` where there are none, or a type has several."""
+    if CELL_LABEL not in cohort.obs.columns:
+        return None
+    pairs = cohort.obs[[CELL_TYPE, CELL_LABEL]].astype(str).drop_duplicates()
+    if pairs[CELL_TYPE].duplicated().any():
+        return None
+    return dict(zip(pairs[CELL_TYPE], pairs[CELL_LABEL], strict=True))
+
+
+def red_cells(
+    targets: Cohort,
+    twin: Cohort,
+    reference: Cohort | None = None,
+    generator: Generator | None = None,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    step: Callable[[str], None] | None = None,
+) -> tuple[pd.DataFrame, Guess]:
+    """Guess whose cells a twin was made of.
+
+    Parameters
+    ----------
+    targets
+        From `read_cells`; some of their donors were in the training data.
+    twin
+        The twin, with cell types.
+    reference
+        Cells of further donors, where there are some.
+    generator
+        What the twin was made with, unfitted, where that is known; else ``scdesign2`` stands in.
+    seed, jobs, step
+        As for `twinseq.camda.guess`.
+
+    Returns
+    -------
+    ``barcode_col, individual, membership`` for each cell of ``targets`` in its order, the membership that of its donor;
+    and what it rests on.
+
+    Raises
+    ------
+    CohortError
+        There is no barcode, genes do not match, a donor is in targets and reference, or no attack could be mounted.
+    """
+    if BARCODE not in targets.obs.columns:
+        raise CohortError(f"{targets.source}: the table of cells has no column '{BARCODE}', which the answer repeats.")
+    others = {} if reference is None else {"reference": reference}
+    genes = twin.genes
+    sides = {"twin": twin}
+    for name, cohort in {"targets": targets, **others}.items():
+        places = cohort.genes.get_indexer(genes)
+        if (places < 0).any():
+            lacking = shorten(genes[int(np.argmax(places < 0))], 40)
+            number = int((places < 0).sum())
+            raise CohortError(f"{cohort.source}: lacks {number} gene(s) of the twin, first '{lacking}'.")
+        sides[name] = cohort.take_genes(places)
+    if reference is not None:
+        shared = np.intersect1d(reference.donors(), targets.donors())
+        if len(shared):
+            raise CohortError(
+                f"{reference.source}: donor '{shared[0]}' is in {targets.source} too. A reference holds other people."
+            )
+    known = (
+        KnownGenerator(STAND_IN)
+        if generator is None
+        else KnownGenerator(generator.info.name, None, generator.params(), genes)
+    )
+    makers = (known,)
+    kept = {name: held(cohort, seed)[0] for name, cohort in sides.items()}
+    found = guess(
+        samples_of(kept["twin"]),
+        samples_of(kept["targets"]),
+        kept["targets"].donors(),
+        samples_of(kept["reference"]) if reference is not None else None,
+        makers,
+        seed=seed,
+        jobs=jobs,
+        step=step,
+    )
+    membership = dict(zip(found.people.tolist(), found.values.tolist(), strict=True))
+    table = pd.DataFrame(
+        {
+            BARCODE: targets.obs[BARCODE].to_numpy(),
+            DONOR: targets.obs[DONOR].to_numpy(),
+            MEMBER: [membership[donor] for donor in targets.donors().tolist()],
+        }
+    )
+    return table, found
