@@ -126,7 +126,7 @@ def test_a_leaking_twin_is_caught_and_the_controls_come_out(parts):
     found, _ = attack_twin(members, model.sample(seed=1), others, reference, KnownGenerator("scdesign2"), known)
     assert [control.passed for control in found.controls] == [True, True, True]
     assert found.outcome == "leak"
-    assert {row.get("cells") for row in found.partial} == {None, 1, 10}
+    assert [row.get("cells") for row in found.partial] == [1, 10]
     assert all(row["n_tried"] > 20 for row in found.partial)
     assert "T3" in {headline.level for headline in found.headlines}
 

@@ -179,7 +179,7 @@ def _partial(known: Rows) -> Detail | None:
         ("Genes known", "Attack", "AUC", "95 % interval"),
         [
             (
-                f"{_count(one.get('genes'))} ({_share(one.get('share'))})",
+                _known(one),
                 _attack(one),
                 number(one.get("auc")),
                 interval(one.get("auc_ci")),
@@ -187,6 +187,14 @@ def _partial(known: Rows) -> Detail | None:
             for one in sorted(known, key=lambda one: (str(one.get("level", "")), -_size(one.get("share"))))
         ],
     )
+
+
+def _known(one: Mapping[str, Any]) -> str:
+    """Return how much of a person an attacker holds."""
+    genes = f"{_count(one.get('genes'))} ({_share(one.get('share'))})"
+    if one.get("unseen"):
+        return f"{genes}, cells that were not used"
+    return genes if one.get("cells") is None else f"{genes}, {_count(one['cells'])} cell(s)"
 
 
 def _attributes(columns: Rows) -> Detail | None:
