@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 
-from twinseq import datasets
+from twinseq import datasets, io
 from twinseq.cohort import Cohort, validate
 from twinseq.datasets import public
 from twinseq.errors import CohortError, ConfigError
@@ -474,3 +474,20 @@ def test_public_cohorts_load_with_their_roles(data_dir, name, shape, classes):
     assert pd.Series(cohort.labels()).value_counts().to_dict() == classes
     entry = public.COHORTS[name]
     assert (cohort.donor, cohort.cell_type, cohort.covariates) == (entry.donor, entry.cell_type, entry.covariates)
+
+
+@pytest.mark.parametrize("name", ["cells.h5ad", "cells.zarr"])
+def test_cells_written_in_parts_are_those_in_memory(tmp_path, name, monkeypatch):
+    monkeypatch.setattr("twinseq.datasets.cells.CHUNK", 50)
+    settings = {"n_cases": 3, "n_controls": 3, "n_genes": 60, "cells_per_donor": 30, "seed": 4}
+    whole = datasets.simulate_cells(**settings)
+    datasets.write_cells(tmp_path / name, **settings)
+    stored = io.read(tmp_path / name, lazy=True)
+    assert stored.roles() == whole.roles()
+    np.testing.assert_array_equal(stored.dense(), whole.dense())
+    pd.testing.assert_frame_equal(stored.obs, whole.obs)
+    pd.testing.assert_frame_equal(
+        stored.adata.uns["truth"]["composition"], whole.adata.uns["truth"]["composition"], check_names=False
+    )
+    with pytest.raises(ConfigError, match=r"no setting 'n_cels'"):
+        datasets.write_cells(tmp_path / "c.h5ad", n_cels=3)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import CohortError, ConfigError
@@ -51,12 +53,13 @@ def split_rows(
     shares = np.asarray(fractions, dtype=float)
     if shares.ndim != 1 or not len(shares) or not (shares > 0).all() or shares.sum() > 1 + 1e-9:
         raise ConfigError(f"Fractions must be positive and add up to at most 1, not {', '.join(map(str, fractions))}.")
+    table = _Donors.of(donors, labels)
     parts: list[list[str]] = [[] for _ in shares]
     left_out = max(0.0, 1.0 - float(shares.sum()))
     weights = np.append(shares, left_out) if left_out > 1e-9 else shares
     owed = np.zeros(len(weights))
-    reached = {name: np.arange(len(weights)) >= len(shares) for name in np.unique(labels).tolist()}
-    for classes, members in _strata(donors, labels, _generator(seed)):
+    reached = {name: np.arange(len(weights)) >= len(shares) for name in table.classes}
+    for classes, members in table.strata(_generator(seed)):
         exact = len(members) * weights / weights.sum()
         owed += exact
         sizes = _cut(exact, owed, ~np.logical_and.reduce([reached[name] for name in classes]))
@@ -66,16 +69,15 @@ def split_rows(
         ends = np.cumsum(sizes)
         for part, (start, end) in zip(parts, zip(ends - sizes, ends, strict=True), strict=False):
             part.extend(members[start:end])
-    rows = [np.flatnonzero(np.isin(donors, part)) for part in parts]
-    for name in np.unique(labels):
-        for number, part_rows in enumerate(rows, start=1):
-            if not (labels[part_rows] == name).any():
-                n_donors = len(np.unique(donors[labels == name]))
+    for name in table.classes:
+        holders = table.holders(name)
+        for number, part in enumerate(parts, start=1):
+            if holders.isdisjoint(part):
                 raise CohortError(
-                    f"{source}: class '{name}' has {n_donors} donor(s), too few for part {number} of "
-                    f"{len(rows)} to get one. Use fewer parts, larger fractions, or merge classes."
+                    f"{source}: class '{name}' has {len(holders)} donor(s), too few for part {number} of "
+                    f"{len(parts)} to get one. Use fewer parts, larger fractions, or merge classes."
                 )
-    return rows
+    return [table.rows(part) for part in parts]
 
 
 def fold_rows(
@@ -97,32 +99,70 @@ def fold_rows(
     """
     if k < 2:
         raise ConfigError(f"At least 2 folds are needed, not {k}.")
-    for name in np.unique(labels):
-        n_donors = len(np.unique(donors[labels == name]))
+    table = _Donors.of(donors, labels)
+    for name in table.classes:
+        n_donors = len(table.holders(name))
         if n_donors < k:
             raise CohortError(
                 f"{source}: class '{name}' has {n_donors} donor(s), too few for {k} folds. Use fewer folds."
             )
     folds: list[list[str]] = [[] for _ in range(k)]
     dealt = 0
-    for _, members in _strata(donors, labels, _generator(seed)):
+    for _, members in table.strata(_generator(seed)):
         for member in members:
             folds[dealt % k].append(member)
             dealt += 1
-    return [np.flatnonzero(np.isin(donors, fold)) for fold in folds]
+    return [table.rows(fold) for fold in folds]
 
 
-def _strata(
-    donors: NDArray[np.str_], labels: NDArray[np.str_], rng: np.random.Generator
-) -> list[tuple[tuple[str, ...], NDArray[np.str_]]]:
-    """Group donors by the set of classes they occur in; donors shuffled within each group."""
-    classes_of: dict[str, set[str]] = {}
-    for donor, label in zip(donors.tolist(), labels.tolist(), strict=True):
-        classes_of.setdefault(donor, set()).add(label)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for donor, classes in classes_of.items():
-        groups.setdefault(tuple(sorted(classes)), []).append(donor)
-    return [(key, rng.permutation(np.array(sorted(groups[key])))) for key in sorted(groups)]
+@dataclass(frozen=True)
+class _Donors:
+    """Who belongs to which classes, and which samples are theirs.
+
+    Parameters
+    ----------
+    names
+        Donors, each once.
+    codes
+        Donor of each sample, as a place in ``names``; cells come in millions, and numbers compare faster than names.
+    classes_of
+        Classes in which each donor occurs.
+    """
+
+    names: list[str]
+    codes: NDArray[np.intp]
+    classes_of: dict[str, set[str]]
+
+    @classmethod
+    def of(cls, donors: NDArray[np.str_], labels: NDArray[np.str_]) -> _Donors:
+        codes, names = pd.factorize(donors)
+        label_codes, classes = pd.factorize(labels)
+        classes_of: dict[str, set[str]] = {str(name): set() for name in names}
+        for pair in np.unique(codes.astype(np.int64) * max(len(classes), 1) + label_codes):
+            donor, label = divmod(int(pair), max(len(classes), 1))
+            classes_of[str(names[donor])].add(str(classes[label]))
+        return cls([str(name) for name in names], codes, classes_of)
+
+    @property
+    def classes(self) -> list[str]:
+        """All classes, in order."""
+        return sorted(set().union(*self.classes_of.values()))
+
+    def holders(self, name: str) -> set[str]:
+        """Return the donors of a class."""
+        return {donor for donor, classes in self.classes_of.items() if name in classes}
+
+    def rows(self, part: list[str]) -> NDArray[np.intp]:
+        """Return the samples of the donors in ``part``, ascending."""
+        chosen = set(part)
+        return np.flatnonzero(np.array([name in chosen for name in self.names], dtype=bool)[self.codes])
+
+    def strata(self, rng: np.random.Generator) -> list[tuple[tuple[str, ...], NDArray[np.str_]]]:
+        """Group donors by the set of classes they occur in; donors shuffled within each group."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for donor, classes in self.classes_of.items():
+            groups.setdefault(tuple(sorted(classes)), []).append(donor)
+        return [(key, rng.permutation(np.array(sorted(groups[key])))) for key in sorted(groups)]
 
 
 def _generator(seed: int) -> np.random.Generator:

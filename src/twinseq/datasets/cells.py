@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ..errors import ConfigError
+from ..errors import ConfigError, suggest
 from .population import LN2, Floats, draw_dispersions, gamma_poisson
 from .truth import TRUTH_KEY, check_numbers
 
@@ -133,36 +136,85 @@ def simulate_cells(
     ('cell_type', 'condition')
     """
     settings = dict(locals())
+    cohort, parts = _simulated(settings)
+    x = sp.vstack(list(parts), format="csr")
+    return cohort.with_adata(AnnData(x, obs=cohort.obs, var=cohort.adata.var, uns=cohort.adata.uns))
+
+
+def write_cells(path: str | Path, **settings: Any) -> list[Path]:
+    """Simulate cells straight into an ``.h5ad`` or ``.zarr``, a part at a time: for more than fit into memory.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    **settings
+        As for `simulate_cells`; the file holds the same cohort.
+
+    Returns
+    -------
+    The paths written.
+
+    Raises
+    ------
+    ConfigError
+        A setting does not exist or is impossible.
+    OutputError
+        The place cannot be written; nothing is left behind.
+    """
+    from ..containers import write_parts  # not needed to simulate
+
+    known = {name: option.default for name, option in inspect.signature(simulate_cells).parameters.items()}
+    for name in settings:
+        if name not in known:
+            raise ConfigError(f"simulate_cells has no setting '{name}'{suggest(name, known)}")
+    cohort, parts = _simulated(known | settings)
+
+    def blocks() -> Iterator[Cohort]:
+        done = 0
+        for x in parts:
+            obs = cohort.obs.iloc[done : done + x.shape[0]]
+            done += x.shape[0]
+            yield cohort.with_adata(AnnData(x, obs=obs, var=cohort.adata.var, uns=cohort.adata.uns))
+
+    return write_parts(blocks(), path)
+
+
+def _simulated(settings: dict[str, Any]) -> tuple[Cohort, Iterator[sp.csr_matrix]]:
+    """Return a cohort without profiles, and its profiles in parts."""
     _check(settings)
+    n_genes, n_cell_types, n_cases = settings["n_genes"], settings["n_cell_types"], settings["n_cases"]
+    seed = settings["seed"]
+    population_seed, depth = settings["population_seed"], settings["depth"]
     population = _draw_population(
         np.random.default_rng((population_seed, n_genes, n_cell_types)),
         n_genes=n_genes,
         n_types=n_cell_types,
-        n_markers=int(fraction_markers * n_genes),
-        marker_effect=marker_effect,
-        n_differential=round(fraction_differential * n_genes),
-        effect_size=effect_size,
-        programme_sd=programme_sd,
+        n_markers=int(settings["fraction_markers"] * n_genes),
+        marker_effect=settings["marker_effect"],
+        n_differential=round(settings["fraction_differential"] * n_genes),
+        effect_size=settings["effect_size"],
+        programme_sd=settings["programme_sd"],
         depth=depth,
-        dispersion=(dispersion_a0, dispersion_a1, dispersion_scatter),
+        dispersion=(settings["dispersion_a0"], settings["dispersion_a1"], settings["dispersion_scatter"]),
     )
     rng = np.random.default_rng((population_seed, n_genes, n_cell_types, seed))
-    n_donors = n_cases + n_controls
-    composition = _donor_compositions(rng, population.composition, n_donors, composition_spread)
-    n_cells = np.maximum(rng.poisson(cells_per_donor, n_donors), 1)
+    n_donors = n_cases + settings["n_controls"]
+    composition = _donor_compositions(rng, population.composition, n_donors, settings["composition_spread"])
+    n_cells = np.maximum(rng.poisson(settings["cells_per_donor"], n_donors), 1)
     donor = np.repeat(np.arange(n_donors), n_cells)
     cell_type = np.concatenate(
         [rng.choice(n_cell_types, size=size, p=shares) for size, shares in zip(n_cells, composition, strict=True)]
     )
     # A droplet with almost nothing in it is not called a cell.
-    cell_depth = np.maximum(depth * np.exp(rng.normal(0.0, depth_sd, len(donor))), depth / 5)
+    cell_depth = np.maximum(depth * np.exp(rng.normal(0.0, settings["depth_sd"], len(donor))), depth / 5)
     factor = rng.standard_normal(len(donor))
     case = donor < n_cases
-    counts = _draw_counts(rng, population, donor, cell_type, case, cell_depth, factor, donor_sd)
+    people = rng.spawn(1)[0]  # the stream itself goes on with the counts, which may be drawn later
 
     types = [f"type{number + 1}" for number in range(n_cell_types)]
-    sex = rng.permutation(np.where(np.arange(n_donors) % 2 == 0, "female", "male"))
-    age = np.clip(np.rint(rng.normal(55.0, 15.0, n_donors)), 18, 90).astype(np.int64)
+    sex = people.permutation(np.where(np.arange(n_donors) % 2 == 0, "female", "male"))
+    age = np.clip(np.rint(people.normal(55.0, 15.0, n_donors)), 18, 90).astype(np.int64)
     donor_names = [f"donor-{seed}-{number + 1:04d}" for number in range(n_donors)]
     obs = pd.DataFrame(
         {
@@ -194,15 +246,18 @@ def simulate_cells(
             for number, name in enumerate(types)
         },
         "samples": pd.DataFrame({"depth": cell_depth, "programme": factor}, index=obs.index),
-        "settings": settings,
+        "settings": dict(settings),
     }
-    return Cohort(
-        AnnData(counts, obs=obs, var=var, uns={TRUTH_KEY: truth}),
+    cohort = Cohort(
+        AnnData(obs=obs, var=var, uns={TRUTH_KEY: truth}),
         label="condition",
         donor="donor",
         cell_type="cell_type",
         covariates=("sex", "age"),
         source="simulated cells",
+    )
+    return cohort, _draw_counts(
+        rng, population, donor, cell_type, case, cell_depth, factor, float(settings["donor_sd"])
     )
 
 
@@ -289,12 +344,11 @@ def _draw_counts(
     depth: Floats,
     factor: Floats,
     donor_sd: float,
-) -> sp.csr_matrix:
-    """Draw counts by chunks of cells, so that the dense cells × genes array is never held."""
+) -> Iterator[sp.csr_matrix]:
+    """Yield counts by chunks of cells, so that the dense cells × genes array is never held."""
     n_types, n_genes = population.profiles.shape
     donor_effect = donor_sd * rng.standard_normal((donor[-1] + 1, n_types, n_genes)).astype(np.float32)
     log_profile = np.log(population.profiles) - donor_sd**2 / 2
-    chunks = []
     for start in range(0, len(donor), CHUNK):
         rows = slice(start, start + CHUNK)
         types, people = cell_type[rows], donor[rows]
@@ -303,5 +357,4 @@ def _draw_counts(
         in_programme = population.programmes[None, :] == types[:, None]
         log_mu += in_programme * (factor[rows, None] * population.loadings - population.loadings**2 / 2)
         mu = np.exp(log_mu) * depth[rows, None]
-        chunks.append(sp.csr_matrix(gamma_poisson(rng, mu, population.dispersion)))
-    return sp.vstack(chunks, format="csr")
+        yield sp.csr_matrix(gamma_poisson(rng, mu, population.dispersion))
