@@ -16,12 +16,14 @@ from .options import (
     JOBS,
     JSON,
     PRESET,
+    PRIVATE_CELLS,
     QUIET,
     SEED,
     SETTINGS,
     known_to_attackers,
     made_private,
     parse_settings,
+    preset_of,
     threads,
 )
 from .terminal import progress, say, warn
@@ -56,27 +58,27 @@ def blue_cells(
     """Make a twin of single cells (second track): obs individual, barcode_col, cell_type and cell_label.
 
     The twin has the number of cells of TRAIN, or of --like, such as the challenge's test set. Its individuals are left
-    empty: its cells are nobody's.
+    empty, its cells being nobody's, unless the generator simulates donors (cell-copula).
     """
     from . import camda, generators
     from .dp.claims import beside, write_claim
     from .files import check_apart
-    from .io import check_target, write
+    from .io import check_target
     from .private import claim_of, warnings_kept
 
     check_apart(check_target(output), [train] if like is None else [train, like])
     if output.suffix != ".h5ad":
         raise ConfigError(f"{output}: the challenge takes .h5ad; name the file so.")
     name, preset, chosen = made_private(generator, preset, parse_settings(settings or []), epsilon, delta)
-    model = generators.create(name, preset, **chosen)
+    if name == "dp-copula":
+        name = PRIVATE_CELLS
+    model = generators.create(name, preset_of(name, preset), **chosen)
     with warnings_kept() as warned, progress(quiet) as step:
-        step(0, 3, "reading")
+        step(0, 2, "reading")
         cohort = camda.read_cells(train)
         cells = None if like is None else camda.read_cells(like, donors=False).obs
-        step(1, 3, "learning and drawing")
-        twin = camda.blue_cells(cohort, model, cells, seed=seed, jobs=threads(jobs))
-        step(2, 3, "writing")
-        write(twin, output)
+        step(1, 2, "learning, drawing and writing")
+        n_cells = camda.blue_cells(cohort, model, output, cells, seed=seed, jobs=threads(jobs))
         claim = claim_of(model)
         if claim is not None:
             write_claim(claim, beside(output))
@@ -84,10 +86,10 @@ def blue_cells(
         warn(text)
     if as_json:
         terminal.print_json(
-            {"twin": str(output), "cells": twin.n_samples, "genes": twin.n_genes, "generator": name, "seed": seed}
+            {"twin": str(output), "cells": n_cells, "genes": cohort.n_genes, "generator": name, "seed": seed}
         )
     elif not quiet:
-        say(f"{twin.n_samples:,} cells × {twin.n_genes:,} genes by {model.info.title}")
+        say(f"{n_cells:,} cells × {cohort.n_genes:,} genes by {model.info.title}")
         say(f"  {output}")
 
 

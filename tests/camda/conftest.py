@@ -1,6 +1,7 @@
 """The challenge's files, written once."""
 
 import pytest
+
 from challenge import Files, write_files
 
 

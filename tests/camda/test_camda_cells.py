@@ -27,6 +27,15 @@ def others():
     return cells(12, seed=1)
 
 
+def twin_of(cohort: Cohort, folder, seed: int = 1, like=None, generator: str = "scdesign2") -> Cohort:
+    """Make a twin, and read it back."""
+    path = folder / f"twin{seed}.h5ad"
+    n_cells = camda.blue_cells(cohort, generators.create(generator), path, like, seed=seed)
+    twin = camda.read_cells(path, donors=False)
+    assert twin.n_samples == n_cells
+    return twin
+
+
 def area(table: pd.DataFrame, members: Cohort) -> float:
     people = table.groupby("individual")["membership"].first()
     inside = people.index.isin(members.obs["individual"])
@@ -45,8 +54,8 @@ def test_a_file_is_read_with_its_roles(members, tmp_path):
         camda.read_cells(tmp_path / "twin.h5ad")
 
 
-def test_a_twin_has_the_columns_and_nobodys_cells(members):
-    twin = camda.blue_cells(members, generators.create("scdesign2"), seed=1)
+def test_a_twin_has_the_columns_and_nobodys_cells(members, tmp_path):
+    twin = twin_of(members, tmp_path)
     assert twin.obs["cell_type"].value_counts().to_dict() == members.obs["cell_type"].value_counts().to_dict()
     assert (twin.obs["cell_label"].astype(str) == "label of " + twin.obs["cell_type"].astype(str)).all()
     assert twin.obs["individual"].isna().all()
@@ -54,33 +63,48 @@ def test_a_twin_has_the_columns_and_nobodys_cells(members):
     assert not set(twin.obs["barcode_col"]) & set(members.obs["barcode_col"])
 
 
-def test_labels_are_left_empty_where_a_type_has_several(members):
+def test_a_twin_that_comes_in_blocks_is_written_whole(members, tmp_path, monkeypatch):
+    monkeypatch.setattr("twinseq.generators._base.block_size", lambda n_genes: 100)
+    like = members.obs.iloc[:330]
+    twin = twin_of(members, tmp_path, like=like)
+    assert twin.obs["cell_type"].value_counts().to_dict() == like["cell_type"].value_counts().to_dict()
+    assert twin.obs["barcode_col"].is_unique
+    assert (twin.obs["cell_label"].astype(str) == "label of " + twin.obs["cell_type"].astype(str)).all()
+
+
+def test_simulated_donors_are_kept(members, tmp_path):
+    twin = twin_of(members, tmp_path, generator="cell-copula")
+    assert twin.obs["individual"].nunique() > 1
+    assert not set(twin.obs["individual"]) & set(members.obs["individual"])
+
+
+def test_labels_are_left_empty_where_a_type_has_several(members, tmp_path):
     adata = members.adata.copy()
     adata.obs["cell_label"] = np.where(np.arange(adata.n_obs) % 2, "a", "b")
-    twin = camda.blue_cells(members.with_adata(adata), generators.create("scdesign2"), seed=1)
+    twin = twin_of(members.with_adata(adata), tmp_path)
     assert twin.obs["cell_label"].isna().all()
 
 
-def test_donors_of_a_twin_are_found_without_any_reference(members, others):
-    twin = camda.blue_cells(members, generators.create("scdesign2"), seed=1)
+def test_donors_of_a_twin_are_found_without_any_reference(members, others, tmp_path):
+    twin = twin_of(members, tmp_path)
     table, found = camda.red_cells(together(members, others), twin, seed=3)
     assert area(table, members) > 0.85
     assert np.mean(found.expected) > 0.75
     assert list(table.columns) == ["barcode_col", "individual", "membership"]
 
 
-def test_a_twin_of_other_people_tells_nothing(members, others, monkeypatch):
+def test_a_twin_of_other_people_tells_nothing(members, others, tmp_path, monkeypatch):
     monkeypatch.setattr("twinseq.camda.membership.WORLDS", 2)
     areas = []
     for seed in (7, 8):
-        twin = camda.blue_cells(cells(12, seed=seed), generators.create("scdesign2"), seed=seed)
+        twin = twin_of(cells(12, seed=seed), tmp_path, seed)
         areas.append(area(camda.red_cells(together(members, others), twin, seed=3)[0], members))
     # The standard error of one area of 12 against 12 is .12.
     assert 0.2 < np.mean(areas) < 0.8
 
 
-def test_a_reference_of_the_same_people_and_foreign_genes_are_refused(members, others):
-    twin = camda.blue_cells(members, generators.create("scdesign2"), seed=1)
+def test_a_reference_of_the_same_people_and_foreign_genes_are_refused(members, others, tmp_path):
+    twin = twin_of(members, tmp_path)
     with pytest.raises(CohortError, match="A reference holds other people"):
         camda.red_cells(together(members, others), twin, others)
     renamed = twin.adata.copy()

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from challenge import barcode, write_files
 
+from challenge import barcode, write_files
 from twinseq import camda
 from twinseq.errors import CohortError, ConfigError
 

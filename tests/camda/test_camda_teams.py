@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from challenge import write_files
 
+from challenge import write_files
 from twinseq import camda, generators, metrics
 from twinseq.attacks.roc import auc
 from twinseq.camda.red import told_classes

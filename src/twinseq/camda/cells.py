@@ -7,9 +7,8 @@ Cohorts are ``.h5ad`` files of raw counts with ``individual`` (the donor), ``bar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from ..cohort import Cohort
 from ..errors import CohortError, shorten
 from ..generators import Generator
-from ..io import read
+from ..io import read, write_parts
 from ..knowledge import KnownGenerator, samples_of
 from ..redteam.holding import held
 from .membership import Guess, guess
@@ -46,9 +45,15 @@ def read_cells(path: str | Path, donors: bool = True) -> Cohort:
 
 
 def blue_cells(
-    train: Cohort, model: Generator, like: pd.DataFrame | None = None, *, seed: int = 0, jobs: int = 1
-) -> Cohort:
-    """Make a twin of cells.
+    train: Cohort,
+    model: Generator,
+    path: str | Path,
+    like: pd.DataFrame | None = None,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+) -> int:
+    """Make a twin of cells and write it, a block at a time where it is large.
 
     Parameters
     ----------
@@ -56,6 +61,9 @@ def blue_cells(
         From `read_cells`.
     model
         Unfitted generator of single cells; it is fitted.
+    path
+        ``.h5ad`` to write, whole or not at all: ``cell_type``, ``cell_label`` where each type has one label,
+        ``barcode_col`` with names of its own, and ``individual``, empty where the generator simulates no donors.
     like
         Table of cells of another file, whose numbers of cells of each type the twin is to have; by default those of
         ``train``. The starter kit takes those of its test set.
@@ -64,7 +72,7 @@ def blue_cells(
 
     Returns
     -------
-    The twin, with ``cell_label`` where each type has one label, ``barcode_col`` its own names, ``individual`` empty.
+    Number of cells.
 
     Raises
     ------
@@ -72,20 +80,35 @@ def blue_cells(
         The generator cannot take the cells.
     ConfigError
         ``like`` has a type that was not trained on.
+    OutputError
+        The file cannot be written.
     """
     model.fit(train, seed=seed, jobs=jobs)
-    design = None if like is None else like[[CELL_TYPE]]
-    twin = model.sample(design=design, seed=seed + 1, jobs=jobs)
-    adata = twin.adata.copy()
-    if BARCODE in train.obs.columns:
-        adata.obs[BARCODE] = adata.obs_names.to_numpy(dtype=str)
     labels = _labels_of_types(train)
-    if labels is not None:
-        adata.obs[CELL_LABEL] = pd.Categorical(adata.obs[CELL_TYPE].astype(str).map(labels))
-    return twin.with_adata(adata)
+    blocks = model.sample_chunks(
+        design=None if like is None else like[[CELL_TYPE]].reset_index(drop=True), seed=seed + 1, jobs=jobs
+    )
+    sizes: list[int] = []
+    write_parts(_dressed(blocks, labels, BARCODE in train.obs.columns, sizes), path)
+    return sum(sizes)
 
 
-def _labels_of_types(cohort: Cohort) -> Mapping[str, Any] | None:
+def _dressed(
+    blocks: Iterable[Cohort], labels: Mapping[str, str] | None, barcodes: bool, sizes: list[int]
+) -> Iterator[Cohort]:
+    """Fill in the columns that follow from others, and note how large the blocks are."""
+    for block in blocks:
+        adata = block.adata.copy()
+        if barcodes:
+            adata.obs[BARCODE] = adata.obs_names.to_numpy(dtype=str)
+        if labels is not None:
+            names = adata.obs[CELL_TYPE].astype(str).map(labels)
+            adata.obs[CELL_LABEL] = pd.Categorical(names, categories=sorted(set(labels.values())))
+        sizes.append(block.n_samples)
+        yield block.with_adata(adata)
+
+
+def _labels_of_types(cohort: Cohort) -> Mapping[str, str] | None:
     """Return the label of each cell type; ``None`` where there are none, or a type has several."""
     if CELL_LABEL not in cohort.obs.columns:
         return None
