@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import benchmark_run
+from . import benchmark_report, benchmark_run
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare generators on cohorts, under attack.")
 
@@ -15,3 +15,5 @@ def root() -> None:
 
 
 app.command(epilog=benchmark_run.EXAMPLES)(benchmark_run.run)
+app.command(epilog=benchmark_report.REPORT_EXAMPLES)(benchmark_report.report)
+app.command(epilog=benchmark_report.MERGE_EXAMPLES)(benchmark_report.merge)

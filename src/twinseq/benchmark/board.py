@@ -27,9 +27,9 @@ class Place:
     value, interval
         Mean over splits, and the middle 95 % of its resamples; ``None`` where there is none.
     rank, ranks
-        Rank by the mean, and the middle 95 % of the ranks in the resamples.
+        Rank by the mean, and the middle 95 % of the ranks in the resamples; no rank where too few splits have a value.
     reason
-        Why there is no value.
+        Why there is no value, or no rank.
     """
 
     value: float | None

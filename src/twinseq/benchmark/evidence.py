@@ -27,8 +27,8 @@ class Evidence:
     ----------
     cohort, generators, splits
         Names and numbers that the arrays are ordered by.
-    tasks
-        Outcomes of the tasks of this cohort.
+    figures, tasks
+        Figures and outcomes of the tasks of this cohort, as in the store.
     audited
         Which twins were judged, generators × splits.
     metrics
@@ -46,6 +46,7 @@ class Evidence:
     cohort: str
     generators: tuple[str, ...]
     splits: tuple[int, ...]
+    figures: pd.DataFrame
     tasks: pd.DataFrame
     audited: NDArray[np.bool_]
     metrics: pd.DataFrame
@@ -140,7 +141,8 @@ def latest(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """
     figures, tasks = store.figures(), store.tasks()
     kept: dict[tuple[Any, ...], str] = {}
-    written = {key: store.file(key).stat().st_mtime_ns for key in tasks["task"]}
+    files = {key: store.file(key) for key in tasks["task"]}
+    written = {key: file.stat().st_mtime_ns if file.exists() else 0 for key, file in files.items()}
     for _, row in sorted(tasks.iterrows(), key=lambda item: (written[item[1]["task"]], item[1]["task"])):
         cell = tuple(row[CELL])
         if row["stage"] == "fit" and row["status"] == "failed":
@@ -192,6 +194,7 @@ def gather(figures: pd.DataFrame, tasks: pd.DataFrame, cohort: str, generators: 
         cohort=cohort,
         generators=generators,
         splits=splits,
+        figures=figures,
         tasks=tasks,
         audited=audited,
         metrics=metrics,

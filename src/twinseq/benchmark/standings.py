@@ -6,9 +6,11 @@ No question is weighed against another unless the reader states how.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigError, shorten, suggest
 from ..metrics import GROUPS
@@ -17,6 +19,7 @@ from .evidence import Evidence, gather, latest
 from .ranking import FEWEST_SPLITS, LEVEL, Floats, average, interval, on_front, positions, ranks, resamples, split_means
 from .store import Store
 
+TOO_FEW = "too few splits with a figure to be ranked"
 ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
@@ -47,7 +50,8 @@ def stand(store: Store, weights: Mapping[str, float] | None = None, seed: int = 
     levels = tuple(sorted({level for one in evidence for level in one.levels}))
     weights = _checked(weights or {}, (*axes, PRIVACY))
     means = [_merits(one, np.ones((1, len(one.splits))), axes, weights) for one in evidence]
-    drawn = [_merits(one, _draws(one, seed), axes, weights) for one in evidence]
+    drawn = [_merits(one, draws_of(one, seed), axes, weights) for one in evidence]
+    ranked = [_ranked(one, axes, weights) for one in evidence]
     measured = {key for one in means for key in one}
     names = tuple(name for name in YARDSTICKS if ("metric", name) in measured)
     yardsticks: tuple[Key, ...] = (
@@ -62,11 +66,17 @@ def stand(store: Store, weights: Mapping[str, float] | None = None, seed: int = 
     )
     lower = {name for one in evidence for name in one.names if one.metrics.loc[name, "direction"] != "higher"}
     less = frozenset(key for key in keys if key[0] == "level" or (key[0] == "metric" and key[1] in lower))
-    alone = [((one,), mean, draws) for one, mean, draws in zip(evidence, means, drawn, strict=True)]
-    resampled = all(len(one.splits) >= FEWEST_SPLITS for one in evidence)
-    every = [(evidence, _together(means), _together(drawn if resampled else means))] if len(evidence) > 1 else []
-    views = tuple(_view(shown, mean, draws, keys, yardsticks, less) for shown, mean, draws in (*every, *alone))
-    return Board(views, evidence, axes, levels, yardsticks, less, weights, superseded)
+    views = [
+        _view((one,), means[place], drawn[place], ranked[place], keys, yardsticks, less)
+        for place, one in enumerate(evidence)
+    ]
+    if len(evidence) > 1:
+        resampled = all(len(one.splits) >= FEWEST_SPLITS for one in evidence)
+        draws = _together(drawn if resampled else means, np.mean)
+        views.insert(
+            0, _view(evidence, _together(means, np.mean), draws, _together(ranked, np.all), keys, yardsticks, less)
+        )
+    return Board(tuple(views), evidence, axes, levels, yardsticks, less, weights, superseded)
 
 
 def _checked(weights: Mapping[str, float], axes: Sequence[str]) -> Mapping[str, float]:
@@ -80,7 +90,7 @@ def _checked(weights: Mapping[str, float], axes: Sequence[str]) -> Mapping[str, 
     return {axis: weights.get(axis, 1.0) for axis in axes} if weights else {}
 
 
-def _draws(evidence: Evidence, seed: int) -> Floats:
+def draws_of(evidence: Evidence, seed: int = 0) -> Floats:
     """Return resamples of the splits of a cohort, which do not hang on what other cohorts there are."""
     rng = np.random.default_rng([seed, zlib.crc32(evidence.cohort.encode("utf-8", "replace"))])
     return resamples(len(evidence.splits), rng)
@@ -112,16 +122,25 @@ def _weighted(found: Mapping[Key, Floats], level: str, axes: Sequence[str], weig
     return np.asarray(sum(weight * part for weight, part in used) / sum(weight for weight, _ in used))
 
 
-def _together(parts: Sequence[Mapping[Key, Floats]]) -> dict[Key, Floats]:
-    """Return means over the cohorts that have the question; a generator that lacks one of them has none."""
+def _ranked(evidence: Evidence, axes: Sequence[str], weights: Mapping[str, float]) -> dict[Key, NDArray[np.bool_]]:
+    """Return which generators have figures of splits enough to be held against others, by question."""
+    n_splits = len(evidence.splits)
+    by_split = _merits(evidence, np.eye(n_splits), axes, weights)
+    fewest = min(FEWEST_SPLITS, n_splits)
+    return {key: np.isfinite(merits).sum(axis=0) >= fewest for key, merits in by_split.items()}
+
+
+def _together(parts: Sequence[Mapping[Key, Any]], join: Callable[..., Any]) -> dict[Key, Any]:
+    """Return what the cohorts give that have the question, joined; a generator that lacks one of them has nothing."""
     keys = dict.fromkeys(key for part in parts for key in part)
-    return {key: np.mean([part[key] for part in parts if key in part], axis=0) for key in keys}
+    return {key: join([part[key] for part in parts if key in part], axis=0) for key in keys}
 
 
 def _view(
     evidence: Sequence[Evidence],
     means: Mapping[Key, Floats],
     drawn: Mapping[Key, Floats],
+    ranked: Mapping[Key, NDArray[np.bool_]],
     keys: Sequence[Key],
     yardsticks: Sequence[Key],
     reversed_: frozenset[Key],
@@ -131,12 +150,14 @@ def _view(
     Where one cohort has too few splits, the draws are the means.
     """
     resampled = all(len(one.splits) >= FEWEST_SPLITS for one in evidence)
-    by_mean = {key: ranks(merits)[0] for key, merits in means.items()}
-    by_draw = {key: ranks(merits) for key, merits in drawn.items()}
+    fair = {key: np.where(ranked[key], merits, np.nan) for key, merits in means.items()}
+    fair_drawn = {key: np.where(ranked[key], merits, np.nan) for key, merits in drawn.items()}
+    by_mean = {key: ranks(merits)[0] for key, merits in fair.items()}
+    by_draw = {key: ranks(merits) for key, merits in fair_drawn.items()}
     fronts = {
         (yardstick, level): (
-            on_front(means[yardstick], means["level", level])[0],
-            on_front(drawn[yardstick], drawn["level", level]).mean(axis=0),
+            on_front(fair[yardstick], fair["level", level])[0],
+            on_front(fair_drawn[yardstick], fair_drawn["level", level]).mean(axis=0),
         )
         for yardstick in yardsticks
         for kind, level in keys
@@ -148,6 +169,8 @@ def _view(
             return Place(None, reason=_why_not(evidence, evidence[0].generators[index], key))
         sign = -1.0 if key in reversed_ else 1.0
         value, rank = sign * float(means[key][0, index]), int(by_mean[key][index])
+        if not ranked[key][index]:
+            return Place(value, reason=TOO_FEW)
         ends = interval(sign * drawn[key][:, index])
         if not resampled or ends is None:
             return Place(value, rank=rank)

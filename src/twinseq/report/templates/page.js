@@ -62,6 +62,12 @@
   document.querySelectorAll("details").forEach((details) =>
     details.addEventListener("toggle", () => details.open && details.querySelectorAll(".plot").forEach(draw)));
 
+  // Another script of the page says what a plot shows from now on.
+  addEventListener("panel", ({ detail }) => {
+    panels[detail.number] = detail.panel;
+    drawAll();
+  });
+
   let waiting = 0;
   addEventListener("resize", () => {
     cancelAnimationFrame(waiting);
