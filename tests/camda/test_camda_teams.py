@@ -30,8 +30,8 @@ def twins(cohort, splits, tmp_path_factory):
 
 @pytest.fixture
 def few_worlds(monkeypatch):
-    """Half the work, where the strength of the answer is not the question."""
-    monkeypatch.setattr("twinseq.camda.membership.WORLDS", 2)
+    """Less work, where the strength of the answer is not the question."""
+    monkeypatch.setattr("twinseq.camda.membership.WORLDS", 1)
 
 
 def test_the_blue_team_writes_the_kits_tables(twins, cohort, splits):
@@ -87,7 +87,8 @@ def guessed(cohort, twin, generator=None, classes=True):
     return camda.red(cohort, frame, twin.labels() if classes else None, None, generator, seed=5)
 
 
-def test_copies_are_found(cohort, splits):
+def test_copies_are_found(cohort, splits, monkeypatch):
+    monkeypatch.setattr("twinseq.camda.membership.WORLDS", 2)
     split = splits[0]
     twin = generators.create("bootstrap").fit(cohort.subset(split.train), seed=0).sample(500, seed=1)
     found = guessed(cohort, twin)
