@@ -52,15 +52,19 @@ class Model:
     name: str
     params: dict[str, Any] = field(default_factory=dict)
     parts: tuple[str, ...] = ("exact", "unseen")
+    preset: str | None = None
 
 
 MODELS = (
     Model("scdesign2", "scdesign2", parts=("exact", "unseen", "white box", "few cells", *NOISE)),
-    Model("copula", "cell-copula"),
+    Model("cell-copula", "cell-copula"),
+    Model(
+        "cell-copula, leakage-limited", "cell-copula", parts=("exact", "unseen", "knowing"), preset="leakage-limited"
+    ),
     Model("dp-scdesign, ε = 10", "dp-scdesign", {"epsilon": 10.0}),
     Model("bootstrap", "bootstrap", parts=("exact",)),
 )
-WHERE = {"few cells": (5, 13), "unseen": (5, 10), **dict.fromkeys(NOISE, (5,))}
+WHERE = {"few cells": (5, 13), "unseen": (5, 10), "knowing": (13,), **dict.fromkeys(NOISE, (5,))}
 """Numbers of training donors of the parts that do not take all of `DONORS`."""
 
 
@@ -119,7 +123,7 @@ def trial_of(
 
 
 def fitted(model: Model, cohort: Cohort, seed: int) -> Any:
-    return ts.generators.create(model.name, **model.params).fit(cohort, seed=seed)
+    return ts.generators.create(model.name, model.preset, **model.params).fit(cohort, seed=seed)
 
 
 def exact(model: Model, split: Dealt) -> list[dict[str, Any]]:
@@ -157,10 +161,17 @@ def white_box(model: Model, split: Dealt) -> list[dict[str, Any]]:
     made = fitted(model, split.members, split.seed)
     genes = split.members.genes
     known = {
-        "generator": KnownGenerator(model.name, None, model.params, genes),
+        "generator": KnownGenerator(model.name, model.preset, model.params, genes),
         "model": KnownModel(made, "all", genes),
     }
     return scores_of(trial_of(made.sample(seed=split.seed + 1), split, **known), "T3")
+
+
+def knowing(model: Model, split: Dealt) -> list[dict[str, Any]]:
+    """Attack with the generator and its settings known, not what it has learnt."""
+    twin = fitted(model, split.members, split.seed).sample(seed=split.seed + 1)
+    known = KnownGenerator(model.name, model.preset, model.params, split.members.genes)
+    return scores_of(trial_of(twin, split, generator=known), "T2")
 
 
 class Blurred:
@@ -202,6 +213,7 @@ PARTS: dict[str, Callable[[Model, Dealt], list[dict[str, Any]]]] = {
     "exact": exact,
     "unseen": unseen,
     "white box": white_box,
+    "knowing": knowing,
     "few cells": few_cells,
 }
 

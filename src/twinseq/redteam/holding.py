@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from ..cohort import Cohort
 
-MOST_CELLS = 8_000
-"""Cells of one side: distances between two sides of this size take half a gibibyte."""
-MOST_VALUES = 80_000_000
-"""Cells × genes of one side, on which log-scale profiles take 0.6 GiB."""
+MOST_CELLS = 5_000
+"""Cells of one side: distances between two sides of this size take 0.2 GiB."""
+MOST_VALUES = 50_000_000
+"""Cells × genes of one side, of which log-scale profiles take 0.4 GiB."""
 
 
 def held(cohort: Cohort, seed: int) -> tuple[Cohort, str]:
