@@ -24,6 +24,7 @@ def test_the_public_names():
         "attacks",
         "audit",
         "audit_procedure",
+        "build_basis",
         "camda",
         "datasets",
         "de",
@@ -38,6 +39,7 @@ def test_the_public_names():
     assert callable(ts.de.NumbaInference)
     assert callable(ts.datasets.simulate_cohort)
     assert isinstance(ts.Cohort, type)
+    assert callable(ts.build_basis)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         ts.nothing  # noqa: B018
 

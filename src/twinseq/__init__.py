@@ -22,17 +22,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import attacks, camda, datasets, de, generators, metrics
     from .audit import audit, audit_procedure
+    from .basis import build_basis
     from .cohort import Cohort
     from .io import read, write
     from .plan import plan
 
 __all__ = [
-    "Cohort", "attacks", "audit", "audit_procedure", "camda", "datasets", "de", "generators", "metrics", "plan", "read",
-    "write",
+    "Cohort", "attacks", "audit", "audit_procedure", "build_basis", "camda", "datasets", "de", "generators", "metrics",
+    "plan", "read", "write",
 ]  # fmt: skip
 __version__ = version("twinseq")
 
-_HOME = {"Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "plan": "plan", "read": "io", "write": "io"}
+_HOME = {
+    "Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "build_basis": "basis", "plan": "plan",
+    "read": "io", "write": "io",
+}  # fmt: skip
 
 
 class _Package(ModuleType):

@@ -98,9 +98,9 @@ class StoredMatrix:
             There is none, or it is neither an array nor a csr or csc matrix.
         """
         with opened(path) as root:
-            if "X" not in root:
+            x = root.get("X")
+            if x is None or x.attrs.get("encoding-type") == "null":
                 raise CohortError(f"{path}: the file has no X. Put the profiles into X, samples × genes.")
-            x = root["X"]
             if hasattr(x, "dtype"):
                 layout, shape, dtype = "dense", x.shape, x.dtype
             else:
