@@ -303,6 +303,7 @@ def audit(
     obs: OBS = None,
     label: LABEL = None,
     donor: DONOR = None,
+    cell_type: CELL_TYPE = None,
     covariate: COVARIATE = None,
     time_column: TIME = None,
     event_column: EVENT = None,
@@ -350,7 +351,7 @@ def audit(
 
     with progress(quiet) as step:
         step(0, 0, "reading")
-        train = read_cohort(real, obs, label, donor, None, covariate, kind, paired)
+        train = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
         if twin is None and known is not None:
             unused = {"--holdout": holdout, "--reference": reference, "--model": model}
             for option, value in unused.items():

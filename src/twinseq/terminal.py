@@ -39,6 +39,12 @@ if not out.is_terminal:
 Step = Callable[[int, int, str], None]
 
 HEADLINES = {
+    "lisi": "Twin and real cells mix, LISI",
+    "cell_type_tstr": "Cell types learnt on twin, accuracy",
+    "cluster_ari_ratio": "Clusters find types, ratio to REAL",
+    "marker_overlap": "Marker genes found again",
+    "correlation_of_correlations": "Gene–gene correlations by type, r",
+    "composition_distance": "Cells of the wrong type, share",
     "de_recall": "Differential genes found again",
     "de_precision": "Differential genes that are right",
     "lfc_pearson": "Fold changes, r with REAL",
@@ -174,10 +180,17 @@ def _print_red_team(red_team: RedTeam) -> None:
     say(f"  {words.outcome_words(red_team.outcome)[1]}", "bold")
 
 
-def _print_omitted(omitted: Iterable[Omitted]) -> None:
+def _print_omitted(omitted: Sequence[Omitted]) -> None:
     """Print which figures are missing, by reason, and how to get them where that is possible."""
+    from .measurement_cells import INSTEAD
+
     by_reason: dict[str, list[str]] = {}
+    of_samples = sum(item.reason in INSTEAD.values() for item in omitted)
+    if of_samples:
+        say(f"{of_samples} figures made for samples are left out for cells; the report says why.", "dim")
     for item in omitted:
+        if item.reason in INSTEAD.values():
+            continue
         by_reason.setdefault(item.reason, []).append(item.name)
     for reason, names in by_reason.items():
         what = "1 figure" if len(names) == 1 else f"{len(names)} figures"
