@@ -1,5 +1,7 @@
 """Generators as an attacker knows them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,19 @@ def test_refusals(cohort):
     lonely = samples.subset(rows)
     with pytest.raises(NotApplicableError, match=r"cannot be fitted: .*class 'case' has 1 sample"):
         KnownGenerator("mvn").fit(lonely, 0)
+
+
+def test_cells_are_dressed_with_types_and_people():
+    cells = simulate_cells(2, 2, 30, seed=0, cells_per_donor=5, n_cell_types=2)
+    held = samples_of(cells)
+    assert held.labels.tolist() == cells.classes().tolist()
+    assert held.people.tolist() == cells.donors().tolist()
+    dressed = cohort_of(held)
+    assert dressed.cell_type is not None
+    assert dressed.label is None
+    assert dressed.classes().tolist() == held.labels.tolist()
+    assert dressed.donors().tolist() == held.people.tolist()
+    assert samples_of(dressed).cells
+    twin = cohort_of(dataclasses.replace(held, people=None))
+    assert twin.donor is None
+    assert samples_of(twin).people is None
