@@ -247,8 +247,8 @@ def test_contrast_and_blur():
     apart = shrunk[1] - shrunk[0]
     # Markers stay apart, all other genes move with the library's sum alone.
     assert np.abs(apart[20:] - apart[20]).max() < 1e-9
-    # Each side keeps 1 − (0.3 / |log ratio to the mean of both|)² of its deviation.
-    kept = [np.log(ratio) * (1 - (0.3 / np.log(ratio)) ** 2) for ratio in (1 / 3, 5 / 3)]
+    # Each side keeps 1 − (0.3 / |log ratio to the mean of both|)⁴ of its deviation.
+    kept = [np.log(ratio) * (1 - (0.3 / np.log(ratio)) ** 4) for ratio in (1 / 3, 5 / 3)]
     assert (apart[:20] - apart[20]).mean() == pytest.approx(kept[1] - kept[0], abs=0.05)
     noisy = np.log(centres(effects, exposures, 3.0, 2.0, rng))
     moved = (noisy - shrunk)[0, 20:]

@@ -4,12 +4,13 @@ A cohort of :math:`n` donors gives a donor away by the means of its cells: the m
 surer. Three knobs take this back, on the logarithm of class means :math:`m_{cg} = m_g e^{ρ_{cg}}`:
 
 - *contrast*: the deviation of a class from all others stays only as far as it exceeds ``contrast`` standard errors
-  between donors, :math:`ρ \max(0, 1 - (T \, \mathrm{SE} / ρ)^2)`;
+  between donors, :math:`ρ \max(0, 1 - (T \, \mathrm{SE} / ρ)^4)`;
 - *blur*: normal noise of ``blur`` standard errors, on what all classes share and on each contrast that stayed. It is
   drawn once, when the model is fitted: no number of twins averages it out;
 - *trend*: the share by which dispersions go from the gene's own to that of genes as frequent, and extra zeros to none.
 
-Source: the non-negative garrote is Breiman's (1995, *Technometrics* 37:373).
+Source: the rule is that of Breiman's non-negative garrote (1995, *Technometrics* 37:373) with the fourth power for his
+second, which leaves clear deviations nearly whole.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from ._donor_effects import GeneEffects
 Floats = NDArray[np.float64]
 WIDEST = 1.5
 """Standard deviation that noise on a log mean approaches: beyond, a twin would only grow outliers."""
+SHARPNESS = 4
+"""Power of the rule that shortens contrasts."""
 NEIGHBOURS = 51
 """Genes of like frequency whose median dispersion is the trend."""
 LEAST_DISPERSION = 0.01
@@ -58,7 +61,7 @@ def centres(
     for row, exposure in enumerate(exposures):
         deviation = np.log((totals[row] + 0.5) / (exposure * safe + 0.5))
         threshold = contrast * errors[row]
-        kept = np.maximum(1.0 - (threshold / np.maximum(np.abs(deviation), 1e-12)) ** 2, 0.0)
+        kept = np.maximum(1.0 - (threshold / np.maximum(np.abs(deviation), 1e-12)) ** SHARPNESS, 0.0)
         if len(effects) == 1:
             kept = np.zeros(len(common))
         own = np.exp(shared + kept * (deviation + _noise(blur * errors[row], rng)))

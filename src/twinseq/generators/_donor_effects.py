@@ -128,7 +128,9 @@ def gene_effects(sums: DonorSums, code: int, overdispersion: Floats) -> GeneEffe
             variance = _shrunk(np.where(seen, raw, 0.0), np.where(seen, level, np.inf), effective)
             within = np.maximum((1.0 + overdispersion) / (1.0 + variance * freedom) - 1.0, 0.0)
     noise = counting + within * (squares / exposure**2)[:, None]
-    error = (weight**2 * (variance + noise)).sum(axis=0)
+    # The greater of two: a gene in which a single donor stands out is more than its moved variance lets expect.
+    seen_error = (weight**2 * deviation).sum(axis=0) * effective / max(effective - 1.0, 0.5)
+    error = np.maximum((weight**2 * (variance + noise)).sum(axis=0), seen_error)
     return GeneEffects(rates, variance, np.where(seen, error, 1.0), within)
 
 
