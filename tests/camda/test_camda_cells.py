@@ -94,6 +94,22 @@ def test_donors_of_a_twin_are_found_without_any_reference(members, others, tmp_p
     assert list(table.columns) == ["barcode_col", "individual", "membership"]
 
 
+def test_a_type_that_hardly_anybody_has_costs_no_attack(members, others, tmp_path, monkeypatch):
+    monkeypatch.setattr("twinseq.camda.membership.WORLDS", 1)
+    twin = twin_of(members, tmp_path)
+    targets = together(members, others)
+    adata = targets.adata.copy()
+    rare = np.arange(adata.n_obs) < 4
+    adata.obs["cell_type"] = np.where(rare, "platelet", adata.obs["cell_type"].astype(str))
+    table, found = camda.red_cells(targets.with_adata(adata), twin, seed=3)
+    assert len(table) == adata.n_obs
+    assert "copula_llr (T1)" in found.weights
+    assert any("platelet" in note for note in found.notes)
+    adata.obs["cell_type"] = "unheard of"
+    with pytest.raises(CohortError, match="name the types alike"):
+        camda.red_cells(targets.with_adata(adata), twin)
+
+
 def test_a_twin_of_other_people_tells_nothing(members, others, tmp_path, monkeypatch):
     monkeypatch.setattr("twinseq.camda.membership.WORLDS", 1)
     areas = []

@@ -45,6 +45,17 @@ def test_a_reference_has_the_genes_of_the_cohort_and_other_people(files):
         camda.read_reference(files.expression, files.subtypes, cohort)
 
 
+def test_classes_of_a_reference_without_rows_are_told(files, tmp_path):
+    cohort = camda.read_cohort(files.expression, files.subtypes)
+    whole = camda.read_reference(files.reference, files.subtypes, cohort)
+    strangers = set(whole.adata.obs_names[:10])
+    table = pd.read_csv(files.subtypes, index_col=0)
+    table[~table["samplesID"].isin(strangers)].to_csv(tmp_path / "subtypes.csv")
+    told = camda.read_reference(files.reference, tmp_path / "subtypes.csv", cohort)
+    assert (told.labels()[10:] == whole.labels()[10:]).all()
+    assert (told.labels()[:10] == whole.labels()[:10]).mean() > 0.7
+
+
 def edited(path, tmp_path, change):
     table = pd.read_csv(path, index_col=0)
     change(table)

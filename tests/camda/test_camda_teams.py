@@ -7,7 +7,7 @@ import pytest
 from challenge import write_files
 from twinseq import camda, generators, metrics
 from twinseq.attacks.roc import auc
-from twinseq.camda.red import told_classes
+from twinseq.camda.classes import told_classes
 from twinseq.errors import CohortError, ConfigError, TwinseqError
 
 

@@ -7,6 +7,7 @@ Cohorts are ``.h5ad`` files of raw counts with ``individual`` (the donor), ``bar
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from .scoring import DONOR, MEMBER
 
 BARCODE, CELL_TYPE, CELL_LABEL = "barcode_col", "cell_type", "cell_label"
 STAND_IN = "scdesign2"
+FEWEST_CELLS = 3
+FEWEST_DONORS = 1 / 3
+"""Share of the donors who must have a cell type: members of a world and either half of the targets need it too."""
 
 
 def read_cells(path: str | Path, donors: bool = True) -> Cohort:
@@ -146,12 +150,13 @@ def red_cells(
     Returns
     -------
     ``barcode_col, individual, membership`` for each cell of ``targets`` in its order, the membership that of its donor;
-    and what it rests on.
+    and what it rests on. A donor without cells of a common type gets 0.5.
 
     Raises
     ------
     CohortError
-        There is no barcode, genes do not match, a donor is in targets and reference, or no attack could be mounted.
+        There is no barcode, genes or types do not match, a donor is in targets and reference, or no attack could be
+        mounted.
     """
     if BARCODE not in targets.obs.columns:
         raise CohortError(f"{targets.source}: the table of cells has no column '{BARCODE}', which the answer repeats.")
@@ -178,12 +183,15 @@ def red_cells(
     )
     makers = (known,)
     kept = {name: held(cohort, seed)[0] for name, cohort in sides.items()}
+    types, left = _common_types(kept["targets"], kept["twin"])
+    kept = {name: cohort.subset(np.isin(cohort.classes(), types)) for name, cohort in kept.items()}
     found = guess(
         samples_of(kept["twin"]),
         samples_of(kept["targets"]),
         kept["targets"].donors(),
         samples_of(kept["reference"]) if reference is not None else None,
         makers,
+        members=twin.n_samples / targets.n_samples,
         seed=seed,
         jobs=jobs,
         step=step,
@@ -193,7 +201,31 @@ def red_cells(
         {
             BARCODE: targets.obs[BARCODE].to_numpy(),
             DONOR: targets.obs[DONOR].to_numpy(),
-            MEMBER: [membership[donor] for donor in targets.donors().tolist()],
+            MEMBER: [membership.get(donor, 0.5) for donor in targets.donors().tolist()],
         }
     )
+    if left:
+        note = f"cell type(s) {', '.join(map(shorten, left))}: in too few donors or too few cells of the twin, left out"
+        found = dataclasses.replace(found, notes=(note, *found.notes))
     return table, found
+
+
+def _common_types(targets: Cohort, twin: Cohort) -> tuple[list[str], list[str]]:
+    """Return the types that can be attacked, and those that cannot: attacks go type by type, in part of the donors.
+
+    Raises
+    ------
+    CohortError
+        None can.
+    """
+    pairs = pd.DataFrame({"type": targets.classes(), "donor": targets.donors()}).drop_duplicates()
+    fewest = max(3.0, pairs["donor"].nunique() * FEWEST_DONORS)
+    of_donors, of_twin = pairs["type"].value_counts(), pd.Series(twin.classes()).value_counts()
+    every = sorted(of_donors.index)
+    found = [name for name in every if of_donors[name] >= fewest and of_twin.get(name, 0) >= FEWEST_CELLS]
+    if not found:
+        raise CohortError(
+            f"{twin.source}: no cell type has {FEWEST_CELLS} cells there and cells of {fewest:.0f} donors of "
+            f"{targets.source}. Both must name the types alike."
+        )
+    return found, [name for name in every if name not in found]

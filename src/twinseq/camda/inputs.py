@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..cohort import Cohort, from_anndata
 from ..errors import CohortError, ConfigError, shorten
 from ..tables import MISSING, first_line, read_table
+from .classes import told_classes
 from .tables import read_csv
 
 SAMPLE = "samplesID"
@@ -84,24 +85,33 @@ def read_cohort(expression: Path, subtypes: Path, label: str | None = None) -> C
 
 
 def read_reference(expression: Path, subtypes: Path, cohort: Cohort) -> Cohort:
-    """Read samples of other people in the layout of `read_cohort`; they need a row in ``subtypes``.
+    """Read samples of other people in the layout of `read_cohort`.
+
+    The class of those without a row in ``subtypes`` is told by a classifier trained on the cohort.
 
     Raises
     ------
     CohortError
         As `read_cohort`; a gene of the cohort is missing, or a sample is in the cohort as well.
     """
-    found = read_cohort(expression, subtypes, cohort.label)
-    shared = found.adata.obs_names.intersection(cohort.adata.obs_names)
+    values = _read_expression(expression)
+    shared = values.obs_names.intersection(cohort.adata.obs_names)
     if len(shared):
         raise CohortError(
             f"{expression}: {len(shared)} sample(s) are in {cohort.source} too, first '{shorten(shared[0], 40)}'. "
             "A reference holds other people."
         )
-    lacking = cohort.genes.difference(found.genes, sort=False)
+    lacking = cohort.genes.difference(values.var_names, sort=False)
     if len(lacking):
         raise CohortError(f"{expression}: lacks {len(lacking)} gene(s) of {cohort.source}, first '{lacking[0]}'.")
-    return found.with_adata(found.adata[:, cohort.genes].copy())
+    values = values[:, cohort.genes].copy()
+    column, stated = _read_subtypes(subtypes, cohort.label)
+    classes = stated.reindex(values.obs_names).to_numpy(dtype=object)
+    without = pd.isna(classes)
+    if without.any():
+        classes[without] = told_classes(cohort.dense(), cohort.labels(), values.X[without])
+    values.obs[column] = classes.astype(str)
+    return from_anndata(values, label=column, kind="continuous", source=str(expression), min_per_class=1)
 
 
 def read_splits(path: Path, cohort: Cohort) -> tuple[Split, ...]:

@@ -12,6 +12,7 @@ the half that it is compared with.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from ..attacks import Definition, Samples, View
 from ..attacks.roc import auc
+from ..dp.budget import PrivacyWarning
 from ..errors import CohortError, TwinseqError
 from ..redteam.trial import Key, Trial, available, score
 
@@ -128,9 +130,11 @@ def guess(
             rng = np.random.default_rng([seed, 21, world])
             inside = _dealt(strata, share, rng)
             made = makers[world % len(makers)]
+            chosen = targets.subset(np.flatnonzero(inside[places]))
             try:
-                chosen = targets.subset(np.flatnonzero(inside[places]))
-                drawn = made.fit(chosen, seed + world).draw(chosen.labels, seed + world + 1)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", PrivacyWarning)  # what noise does, the attacks will show
+                    drawn = made.fit(chosen, seed + world).draw(chosen.labels, seed + world + 1)
             except TwinseqError as error:
                 troubles.append(f"world {world + 1}: {error}")
                 continue

@@ -14,8 +14,7 @@ from ..cohort import Cohort
 from ..errors import CohortError
 from ..generators import Generator
 from ..knowledge import KnownGenerator, samples_of
-from ..metrics._registry import NotComputableError
-from ..metrics.paper.classifiers import OneVsRest, scaled
+from .classes import told_classes
 from .membership import Guess, Step, guess
 
 FEWEST = 3
@@ -91,23 +90,6 @@ def red(
     by_name = dict(zip(found.people.tolist(), found.values.tolist(), strict=True))
     figures[rows] = [by_name[name] for name in names[rows].tolist()]
     return dataclasses.replace(found, people=names, values=figures, notes=(*notes, *found.notes))
-
-
-def told_classes(values: NDArray[np.float64], labels: NDArray[np.str_], twin: NDArray[np.float64]) -> NDArray[np.str_]:
-    """Return the class of each twin sample, as told by the benchmark's classifier trained on real samples.
-
-    Parameters
-    ----------
-    values, labels
-        Real profiles, ``n × n_genes``, and their classes.
-    twin
-        ``n_twin × n_genes``.
-    """
-    try:
-        classifier = OneVsRest.fit(scaled(values, values), labels)
-    except NotComputableError as error:
-        raise CohortError(f"The twin's classes cannot be told: {error}.") from error
-    return np.asarray(classifier.predict(scaled(values, twin))[0], dtype=str)
 
 
 def decided(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
