@@ -186,7 +186,8 @@ def test_one_type_rare_types_and_single_cells(epsilon):
     assert twin.obs["type"].cat.categories.tolist() == ["t", "once", "never"]
     assert len(model.sample(design={"never": 5}).obs) == 5
     one = Cohort(AnnData(x[:60], obs=pd.DataFrame(columns, index=adata.obs_names).iloc[:60]), donor="who")
-    assert model.fit(one).sample(seed=0).n_samples == pytest.approx(30, abs=25)
+    # Without cell types, a twin has about as many samples as there are donors; at a small budget, very roughly so.
+    assert model.fit(one).sample(seed=0).n_samples == pytest.approx(30, abs=15 if epsilon > 1 else 100)
 
 
 def test_the_number_of_cells_is_public(cells):

@@ -25,8 +25,8 @@ from ._pseudobulk import Pseudobulk
 from ._public_levels import PublicLevels
 
 Floats = NDArray[np.float64]
-APART = 0.22
-"""Length by which donors lie from the profiles of their types: about .15 in blood, more with fewer cells."""
+APART = 0.18
+"""Length by which donors lie from the profiles of their types: .11 to .19 in blood, more with fewer cells."""
 ALONG = 0.1
 """The same along the axes of a public basis."""
 LEAST_ROOTS = 2.0

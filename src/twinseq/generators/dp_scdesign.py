@@ -4,7 +4,7 @@ A cell of class c (label × cell type) has a library size s and counts
 
 .. math:: \log_{10} s \sim N(m_c, v_c), \qquad x_g \sim NB(\text{mean } s\, q_{cg}, \text{ dispersion } φ_{cg}) .
 
-Profiles q come from three rounds of noisy sums over the donors' pseudobulks (`_private_types`), shrunk by what the
+Profiles q come from rounds of noisy sums over the donors' pseudobulks (`_private_types`), shrunk by what the
 noise allows (`_levels`), dispersions from another one (`_private_dispersions`); library sizes are two numbers a class
 (`_private_depths`). No cell is left out to bound what a donor contributes: the cells of a donor are averaged before
 anything is asked, and the donor's averages are cut. Zeros are those of the negative binomial.
@@ -39,7 +39,7 @@ from ._registry import register
 Floats = NDArray[np.float64]
 OWN = {"roots": 0.05, "mean depth": 0.02, "depths": 0.05, "dispersions": 0.15}
 """Shares of what is left of the budget after class counts and covariates."""
-OWN_ROUNDS = (0.11, 0.19, 0.43)
+OWN_ROUNDS = (0.05, 0.07, 0.12, 0.18, 0.31)
 """The same, of the rounds of profiles."""
 ON_BASIS = {"roots": 0.05, "mean depth": 0.02, "depths": 0.10, "dispersions": 0.10, "coordinates": 0.15}
 ON_BASIS_ROUNDS = (0.20, 0.38)
