@@ -51,7 +51,9 @@ def audit(
 ) -> AuditReport:
     """Measure what a twin keeps of the data it was made from, and what it gives away.
 
-    The result does not depend on the order of samples or genes in any of the cohorts.
+    The result does not depend on the order of samples or genes in any of the cohorts. Where ``train`` states a column of
+    cell types, metrics of single cells are run on all cells; those made for samples are left out, with the reason, or
+    run on a part of the cells, and tests of differential expression, survival and gene sets are not run.
 
     Parameters
     ----------
@@ -156,6 +158,7 @@ def audit_procedure(
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
+    scheduler: str | None = None,
 ) -> AuditReport:
     """Attack what a generator makes of a cohort, over several partitions of its donors.
 
@@ -173,6 +176,8 @@ def audit_procedure(
         Whether attacks that fit many models take part.
     seed, jobs, progress
         As for `audit`.
+    scheduler
+        Address of a Dask scheduler whose workers do the splits, one each; it changes no result.
 
     Returns
     -------
@@ -184,13 +189,15 @@ def audit_procedure(
     CohortError
         A class has too few donors for three parts, or the generator cannot take the cohort.
     ConfigError
-        There is not one split, or there are not three fractions.
+        There is not one split, there are not three fractions, or there is no scheduler.
     """
     ordered = in_order(cohort, cohort)
     known = known_generator(generator, ordered.genes)
     steps = Steps(progress, total=splits * N_ATTACK_STEPS)
     with threadpool_limits(1):
-        red_team, curves = attack_procedure(ordered, known, splits, fractions, slow, seed, jobs, steps.attack)
+        red_team, curves = attack_procedure(
+            ordered, known, splits, fractions, slow, seed, jobs, steps.attack, scheduler
+        )
     steps.finish()
     return AuditReport(
         provenance={
