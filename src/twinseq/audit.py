@@ -51,9 +51,11 @@ def audit(
 ) -> AuditReport:
     """Measure what a twin keeps of the data it was made from, and what it gives away.
 
-    The result does not depend on the order of samples or genes in any of the cohorts. Where ``train`` states a column of
-    cell types, metrics of single cells are run on all cells; those made for samples are left out, with the reason, or
-    run on a part of the cells, and tests of differential expression, survival and gene sets are not run.
+    The result does not depend on the order of samples or genes in any of the cohorts.
+
+    Where ``train`` states a column of cell types, metrics of single cells are run on all cells; those made for samples
+    are left out, with the reason, or run on a part of the cells, and tests of differential expression, survival and
+    gene sets are not run.
 
     Parameters
     ----------
