@@ -262,8 +262,8 @@ def test_the_limited_preset_hides_the_means(people):
         rates[preset] = np.concatenate([m.mean * (1 - m.inflation) for m in model.margins_])
     known = rates["faithful"] > np.quantile(rates["faithful"], 0.5)
     apart = np.log(rates["leakage-limited"][known] / rates["faithful"][known])
-    # Thirty donors with a spread of 0.3: a standard error of 0.06 or more, several times over.
-    assert apart.std() > 0.12
+    # Fifteen donors to a class, with a spread of 0.3 and counting beside it: a standard error of 0.08 or more.
+    assert apart.std() > 0.07
     assert np.corrcoef(np.log(rates["leakage-limited"][known]), np.log(rates["faithful"][known]))[0, 1] > 0.9
 
 

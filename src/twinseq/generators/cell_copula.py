@@ -83,7 +83,7 @@ class CellCopula(Generator):
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "faithful": {"factors": 20, "contrast": 0.0, "blur": 0.0, "trend": 0.0},
-        "leakage-limited": {"factors": 20, "contrast": 3.0, "blur": 4.0, "trend": 0.0},
+        "leakage-limited": {"factors": 20, "contrast": 2.0, "blur": 1.0, "trend": 0.0},
     }
 
     def __init__(

@@ -1,0 +1,117 @@
+"""What it costs in likeness to leak less of the donors: twins of 13 people, attacked and held against real cells.
+
+    python benchmarks/single_cell_frontier.py [--splits N] [--again]
+
+OneK1K: in each split 13 donors are in the twin, 13 others are the attacker's reference and 14 are non-members. Attacks
+see the twin and the reference (T1), and whole donors. Each attack has several settings; shown is the best of each by
+its mean over the splits, so that figures lean high. A row is kept in a cache until it is asked for ``--again``. Needs
+the real cohorts (``TWINSEQ_DATA``). Writes ``benchmarks/results/single_cell_frontier.md``.
+"""
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from single_cell_attacks import cells, dealt, scores_of, trial_of
+from single_cell_quality import figure
+from twinseq import generators
+from twinseq.metrics.cells import CellComparison, CellSpace
+
+from _common import ROOT, machine, publish, table
+
+MEMBERS = 13
+ATTACKS = ("pseudobulk_tracing", "copula_llr", "copula_mahalanobis", "marginal_llr")
+MODELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("scdesign2", "scdesign2", {}),
+    ("cell-copula, faithful", "cell-copula", {"preset": "faithful"}),
+    ("contrast 2", "cell-copula", {"contrast": 2.0}),
+    ("contrast 2, blur 1", "cell-copula", {"contrast": 2.0, "blur": 1.0}),
+    ("contrast 2, blur 2", "cell-copula", {"contrast": 2.0, "blur": 2.0}),
+    ("contrast 2, blur 4", "cell-copula", {"contrast": 2.0, "blur": 4.0}),
+    ("13 other donors", "", {}),
+)
+CACHE = ROOT / "benchmarks" / ".cache" / "single_cell_frontier.json"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--splits", type=int, default=3)
+    options.add_argument("--again", action="store_true", help="compute rows that are in the cache, too")
+    asked = options.parse_args()
+    splits = asked.splits
+    rows = {} if asked.again or not CACHE.exists() else json.loads(CACHE.read_text())
+    with threadpool_limits(1):
+        for title, name, params in MODELS:
+            key = f"{title}, {splits} splits"
+            if key not in rows:
+                rows[key] = frontier_row(title, name, params, splits) if name else real_row(title, splits)
+                CACHE.parent.mkdir(parents=True, exist_ok=True)
+                CACHE.write_text(json.dumps(rows))
+    publish(
+        "single_cell_frontier",
+        [
+            "# Likeness and leakage of twins of 13 donors",
+            "",
+            machine("numpy", "scipy", "numba", "scikit-learn", "anndata"),
+            "",
+            "LISI and MMD² × 10³ against the 13 training donors and against 14 unseen ones; AUC of attacks on donors "
+            f"that know the twin and 13 other people, best setting of each. Means of {splits} splits. The last row is "
+            "the other 13 people's cells, played as a twin.",
+            "",
+            *table(
+                ["twin", "LISI, training", "LISI, unseen", "MMD², unseen", *(f"{name}" for name in ATTACKS)],
+                [rows[f"{title}, {splits} splits"] for title, _, _ in MODELS],
+                "lrrrrrrr",
+            ),
+        ],
+    )
+
+
+def likeness(space: CellSpace, twin: Any, outer: Any) -> list[float]:
+    """Return LISI to the training cells, and LISI and MMD to unseen donors."""
+    side = space.cells(twin)
+    unseen = CellComparison(space, space.train, side, outer)
+    near = figure(CellComparison(space, space.train, side), "lisi")
+    return [near, figure(unseen, "lisi"), 1000 * figure(unseen, "cells_mmd")]
+
+
+def frontier_row(title: str, name: str, params: dict[str, Any], splits: int) -> list[str]:
+    """Return the figures of one generator."""
+    cohort = cells()
+    like: list[list[float]] = []
+    areas: dict[str, dict[str, list[float]]] = {attack: {} for attack in ATTACKS}
+    for seed in range(splits):
+        split = dealt(cohort, MEMBERS, seed)
+        twin = generators.create(name, **params).fit(split.members, seed=seed).sample(seed=seed)
+        space = CellSpace(split.members)
+        like.append(likeness(space, twin, space.cells(split.others)))
+        for found in scores_of(trial_of(twin, split), "T1"):
+            attack, *setting = found["key"]
+            if attack in areas:
+                members, others = found["members"], found["others"]
+                truth = np.repeat([1, 0], [len(members), len(others)])
+                area = roc_auc_score(truth, np.nan_to_num(np.array([*members, *others], dtype=float)))
+                areas[attack].setdefault("/".join(map(str, setting)), []).append(float(area))
+    best = [max(np.mean(values) for values in settings.values()) for settings in areas.values()]
+    shown = [title, *(f"{value:.3f}" for value in (*np.mean(like, axis=0), *best))]
+    print(shown, flush=True)
+    return shown
+
+
+def real_row(title: str, splits: int) -> list[str]:
+    """Return the likeness of another set of real donors."""
+    cohort = cells()
+    like = []
+    for seed in range(splits):
+        split = dealt(cohort, MEMBERS, seed)
+        space = CellSpace(split.members)
+        like.append(likeness(space, split.reference, space.cells(split.others)))
+    return [title, *(f"{value:.3f}" for value in np.mean(like, axis=0)), *[""] * len(ATTACKS)]
+
+
+if __name__ == "__main__":
+    main()
