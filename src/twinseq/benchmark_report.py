@@ -34,6 +34,7 @@ def report(
         list[str] | None,
         typer.Option("--weight", metavar="AXIS=W", help="Adds a column with a weighted mean; axes not named weigh 1."),
     ] = None,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Headline of the page.")] = None,
     quiet: QUIET = False,
     as_json: JSON = False,
 ) -> None:
@@ -44,7 +45,7 @@ def report(
     from .benchmark.leaderboard import leaderboard
     from .benchmark.printed import wide
 
-    board = leaderboard(folder, output, parse_weights(weight or ()))
+    board = leaderboard(folder, output, parse_weights(weight or ()), title)
     page = (output or folder) / "leaderboard.html"
     if as_json:
         figures = wide(board).astype(object)

@@ -182,12 +182,13 @@ def test_too_few_splits_of_its_own_leave_a_generator_unranked(tmp_path):
 
 
 def test_the_command_prints_the_standings(written, tmp_path):
-    ended = run("report", written, "-o", tmp_path, "--weight", "privacy=3")
+    ended = run("report", written, "-o", tmp_path, "--weight", "privacy=3", "--title", "Ours & <theirs>")
     assert ended.exit_code == 0, ended.output
     assert re.search(r"copula +0\.9\d \(0\.9\d to 0\.9\d\)", ended.output)
     assert "8 tasks failed" in ended.output
     assert "privacy 3" in ended.output
-    assert (tmp_path / "leaderboard.html").is_file()
+    assert "<h1>Ours &amp; &lt;theirs&gt;</h1>" in (tmp_path / "leaderboard.html").read_text()
+    assert "<h1>5 generators on 2 cohorts</h1>" in (written / "leaderboard.html").read_text()
 
 
 def test_the_command_gives_json(written, tmp_path):

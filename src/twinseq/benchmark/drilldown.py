@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -58,6 +59,7 @@ def drilldown(evidence: Evidence, taken: Floats, store: Store, page: Path) -> di
     places = _positions(evidence, every)
     found = {}
     for g, generator in enumerate(evidence.generators):
+        figures, tasks = (table[table["generator"] == generator] for table in (evidence.figures, evidence.tasks))
         rows: list[list[Any]] = []
         for m, name in enumerate(evidence.names):
             if not np.isfinite(means[g, m]):
@@ -71,8 +73,11 @@ def drilldown(evidence: Evidence, taken: Floats, store: Store, page: Path) -> di
             rows.append([m, *map(_digits, numbers), "" if place is not None else NO_DIFFERENCE])
         found[generator] = {
             "metrics": rows,
-            "attacks": _attacks(evidence, taken, generator),
-            "splits": [_split(evidence, generator, split, store, page) for split in evidence.splits],
+            "attacks": _attacks(figures[figures["part"] == "attack"], evidence.splits, taken),
+            "splits": [
+                _split(figures[figures["split"] == split], tasks[tasks["split"] == split], split, store, page)
+                for split in evidence.splits
+            ],
         }
     return found
 
@@ -92,12 +97,11 @@ def _reason(evidence: Evidence, generator: str, name: str) -> str:
     return shown(reason, 200)
 
 
-def _attacks(evidence: Evidence, taken: Floats, generator: str) -> list[list[Any]]:
-    rows = evidence.figures
-    rows = rows[(rows["part"] == "attack") & (rows["generator"] == generator)]
+def _attacks(rows: pd.DataFrame, splits: Sequence[int], taken: Floats) -> list[list[Any]]:
+    """Return the attacks on one generator, by level, the strongest first."""
     found: list[list[Any]] = []
     for (level, name), part in rows.groupby(["group", "name"]):
-        aucs = part.set_index("split")["value"].reindex(evidence.splits).to_numpy(dtype=float)
+        aucs = part.set_index("split")["value"].reindex(list(splits)).to_numpy(dtype=float)
         title = [spoken(str(name)), shown(level, 20)]
         if not np.isfinite(aucs).any():
             found.append([*title, None, None, None, shown(part["status"].iloc[0], 200)])
@@ -107,16 +111,11 @@ def _attacks(evidence: Evidence, taken: Floats, generator: str) -> list[list[Any
     return sorted(found, key=lambda row: (row[1], -(row[2] or 0.0), row[0]))
 
 
-def _split(evidence: Evidence, generator: str, split: int, store: Store, page: Path) -> dict[str, Any]:
+def _split(figures: pd.DataFrame, tasks: pd.DataFrame, split: int, store: Store, page: Path) -> dict[str, Any]:
     """Return what became of one twin: its strongest attacks, what it cost, its report, or why there is none."""
-    tasks = evidence.tasks
-    tasks = tasks[(tasks["generator"] == generator) & (tasks["split"] == split)]
-    audits, fits = (tasks[(tasks["stage"] == stage)] for stage in ("audit", "fit"))
+    audits, fits = (tasks[tasks["stage"] == stage] for stage in ("audit", "fit"))
     failed = tasks[tasks["status"] == "failed"]
-    figures = evidence.figures
-    strongest = figures[
-        (figures["part"] == "headline") & (figures["generator"] == generator) & (figures["split"] == split)
-    ]
+    strongest = figures[figures["part"] == "headline"]
     reason = "not run" if not len(audits) else ""
     if len(failed):
         reason = f"{failed['stage'].iloc[0]} failed: {failed['error'].iloc[0]}"

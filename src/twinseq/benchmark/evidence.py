@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +90,13 @@ class Evidence:
         """Names of the metrics, in the order of the arrays."""
         return [str(name) for name in self.metrics.index]
 
+    @functools.cached_property
+    def ends(self) -> tuple[Floats, Floats]:
+        """What real data and the known-bad twin reach, metrics × splits: medians over generators."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a metric without either keeps NaN
+            return np.nanmedian(self.ceilings, axis=0), np.nanmedian(self.floors, axis=0)
+
     def merits(self, metric: str) -> tuple[Floats, Floats, Floats]:
         """Return merits of the twins (generators × splits), of real data and of the known-bad twin (splits).
 
@@ -95,7 +104,7 @@ class Evidence:
         """
         place = self.place(metric)
         direction, ideal = str(self.metrics["direction"].iloc[place]), float(self.metrics["ideal"].iloc[place])
-        ceiling, floor = (_middle(table[:, place, :]) for table in (self.ceilings, self.floors))
+        ceiling, floor = self.ends[0][place], self.ends[1][place]
         target = ceiling if np.isnan(ideal) else ideal
         value = merit(self.values[:, place, :], direction, target)
         return value, merit(ceiling, direction, target), merit(floor, direction, target)
@@ -126,11 +135,6 @@ class Evidence:
             return [], np.empty(shape), np.empty(shape[1:]), np.empty(shape[1:])
         values, ceilings, floors = zip(*parts, strict=True)
         return names, np.stack(values, axis=1), np.stack(ceilings), np.stack(floors)
-
-
-def _middle(values: Floats) -> Floats:
-    """Return medians over generators, NaN where all are NaN."""
-    return np.asarray(pd.DataFrame(values).median(axis=0).to_numpy(dtype=np.float64))
 
 
 def latest(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, int]:

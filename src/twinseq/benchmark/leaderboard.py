@@ -17,7 +17,10 @@ NAMES = ("leaderboard.html", "leaderboard.csv", "leaderboard.tex")
 
 
 def leaderboard(
-    folder: str | Path, output: str | Path | None = None, weights: Mapping[str, float] | None = None
+    folder: str | Path,
+    output: str | Path | None = None,
+    weights: Mapping[str, float] | None = None,
+    title: str | None = None,
 ) -> Board:
     """Compare the generators of a benchmark, and write what came out.
 
@@ -30,6 +33,8 @@ def leaderboard(
         links to the audit reports from there.
     weights
         Weights of axes for a further column; see `stand`.
+    title
+        Headline of the page.
 
     Returns
     -------
@@ -48,7 +53,11 @@ def leaderboard(
     store = Store(folder)
     board = stand(store, weights)
     with atomic_folder(output) as scratch:
-        texts = (render(board, store, output), wide(board).to_csv(index=False, float_format="%.6g"), latex(board))
+        texts = (
+            render(board, store, output, title),
+            wide(board).to_csv(index=False, float_format="%.6g"),
+            latex(board),
+        )
         for name, text in zip(NAMES, texts, strict=True):
             (scratch / name).write_text(text, encoding="utf-8", errors="replace")
     return board

@@ -23,7 +23,7 @@ from .store import Store
 POSITION = "from a known-bad twin (0) to real data (1)"
 
 
-def render(board: Board, store: Store, folder: Path) -> str:
+def render(board: Board, store: Store, folder: Path, title: str | None = None) -> str:
     """Return the page.
 
     Parameters
@@ -34,17 +34,19 @@ def render(board: Board, store: Store, folder: Path) -> str:
         Where the reports are that it links to.
     folder
         Where it will lie, which links are relative to.
+    title
+        Headline; by default how many generators and cohorts there are.
     """
     plotly = Markup(get_plotlyjs())
     scripts = [Markup(_asset(name)) for name in ("page.js", "leaderboard.js")]
-    generators = len(board.evidence[0].generators)
+    size = f"{_count(len(board.evidence[0].generators), 'generator')} on {_count(len(board.evidence), 'cohort')}"
     tables = [(_view_title(view), *table(board, view)) for view in board.views]
     page = (
         _environment()
         .get_template("leaderboard.html.j2")
         .render(
-            title=f"{_count(generators, 'generator')} on {_count(len(board.evidence), 'cohort')}",
-            facts=_facts(board),
+            title=shown(title, 120) if title else size,
+            facts=[*([size] if title else []), *_facts(board)],
             axes=[(title_of(("axis", axis)), AXES.get(axis, ("", ""))[1]) for axis in board.axes],
             attacked=board.level is not None,
             resampled=any(view.resampled for view in board.views),

@@ -21,7 +21,7 @@
     const size = Math.abs(value);
     if (size >= 1000) return minus(Math.round(value).toLocaleString("en"));
     if (size >= 10) return fixed(value, 1);
-    return size >= 0.001 || size === 0 ? fixed(value, 3) : minus(value.toExponential(1));
+    return size >= 0.001 || size < 1e-9 ? fixed(Math.abs(value) < 1e-9 ? 0 : value, 3) : minus(value.toExponential(1));
   };
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const seconds = (value) => (value === null ? "–" : value < 10 ? `${fixed(value, 1)} s` : `${Math.round(value)} s`);
@@ -194,20 +194,21 @@
     const found = cohort.rows[row.index];
     const splits = found.splits.map((split) => {
       const attack = split.attacks[levelName()];
-      const report = split.report === null ? split.reason || "no report here" : make("a", { href: split.report }, "audit report");
-      return [`Split ${split.split}`, attack ? withInterval(attack[0], attack[1], attack[2]) : "–", attack ? attack[3] : "–",
-        seconds(split.fit), seconds(split.audit), report];
+      const report = split.report === null
+        ? make("span", { className: "said" }, split.reason || "no report here") : make("a", { href: split.report }, "audit report");
+      return [`Split ${split.split}`, report, attack ? withInterval(attack[0], attack[1], attack[2]) : "–", attack ? attack[3] : "–",
+        seconds(split.fit), seconds(split.audit)];
     });
     const parts = [plain("Splits",
-      ["Twin", levelName() ? `AUC, ${levelName()} (95 %)` : "AUC", "Attack", "Fit", "Audit", "Report"], splits)];
+      ["Twin", "Report", levelName() ? `AUC, ${levelName()} (95 %)` : "AUC", "Attack", "Fit", "Audit"], splits)];
     for (const [group, title] of Object.entries(cohort.groups)) {
       const lines = found.metrics.filter((metric) => cohort.metrics[metric[0]][1] === group);
       if (!lines.length) continue;
       parts.push(folded(`${title}: ${lines.length} metrics`, plain(`${title}, metrics`,
-        ["Metric", "Better", "Twin, mean over splits", "Real data", "Known-bad", "Place, 0 to 1"],
-        lines.map(([which, value, low, high, ceiling, floor, place, reason]) => [cohort.metrics[which][0], cohort.metrics[which][2],
+        ["Metric", "Twin, mean over splits", "Real data", "Known-bad", "0 to 1", "Better"],
+        lines.map(([which, value, low, high, ceiling, floor, place, reason]) => [cohort.metrics[which][0],
           value === null ? missing(reason) : withInterval(value, low, high), number(ceiling), number(floor),
-          place === null ? missing(reason) : fixed(place, 2)]))));
+          place === null ? missing(reason) : fixed(place, 2), cohort.metrics[which][2]]))));
     }
     const tried = found.attacks.filter((attack) => attack[1] === levelName());
     if (tried.length) {
@@ -229,9 +230,9 @@
     const [least, most] = xs.length ? [Math.min(...xs), Math.max(...xs)] : [0, 1];
     const air = Math.max(0.12 * (most - least), 0.04 * Math.max(Math.abs(most), Math.abs(least)), 1e-9);
     // Nothing lies beyond real data on an axis that ends there.
-    const range = [least - air, bounded ? Math.min(most + air, 1 + 0.03 * (1 - least + air)) : most + air];
+    const range = [least - air, bounded ? Math.min(most + air, 1 + 0.07 * (1 - least + air)) : most + air];
     if (less) range.reverse();
-    const bottom = [1.03, Math.min(0.47, ...ends((point) => point.y)) - 0.01];
+    const bottom = [1.08, Math.min(0.47, ...ends((point) => point.y)) - 0.01];
     const best = points.filter((point) => point.on).sort((a, b) => (less ? b.x.value - a.x.value : a.x.value - b.x.value));
     const line = best.length
       ? { x: [range[0], ...best.map((p) => p.x.value), best.at(-1).x.value], y: [best[0].y.value, ...best.map((p) => p.y.value), bottom[0]] }
@@ -288,6 +289,9 @@
       const [x0, y0, x1, y1] = [xaxis.d2p(line.x[i - 1]), yaxis.d2p(line.y[i - 1]), xaxis.d2p(line.x[i]), yaxis.d2p(line.y[i])];
       taken.push([x0 - 1, Math.min(y0, y1), x0 + 1, Math.max(y0, y1)], [Math.min(x0, x1), y1 - 1, Math.max(x0, x1), y1 + 1]);
     }
+    const names = [];
+    const angles = [0, 180, 90, 270, 45, 135, 225, 315, 22, 67, 112, 157, 202, 247, 292, 337];
+    const steps = [0.15, 0.3, 0.45, 0.6, 0.75];
     const free = ([l, t, r, b]) => l >= 0 && t >= -16 && r <= width && b <= yaxis._length
       && taken.every(([L, T, R, B]) => r < L || l > R || b < T || t > B);
     return [note, ...[...points].sort((a, b) => Number(b.on) - Number(a.on)).map((point) => {
@@ -295,13 +299,17 @@
       const plainText = numbered ? text : point.row.name.slice(0, 24);
       const [half, high] = [3.3 * plainText.length + 4, 9];
       const [x, y] = centre(point);
-      for (const radius of [10, 22, 36, 54, 74, 96]) {
-        for (const angle of [0, 180, 90, 270, 45, 135, 225, 315]) {
+      for (const radius of [10, 22, 36, 54, 74, 96, 130]) {
+        for (const angle of angles) {
           const [cos, sin] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
           const [cx, cy] = [x + cos * (radius + half), y + sin * (radius + high)];
           const box = [cx - half, cy - high, cx + half, cy + high];
-          if (!free(box)) continue;
-          taken.push(box);
+          // A leader must not cross another name, nor a name another leader.
+          const leader = radius > 10 ? steps.map((t) => [x + t * (cx - x), y + t * (cy - y)]) : [];
+          const crossed = leader.some(([px, py]) => names.some(([l, t, r, b]) => px > l && px < r && py > t && py < b));
+          if (!free(box) || crossed) continue;
+          names.push(box);
+          taken.push(box, ...leader.map(([px, py]) => [px - 1, py - 1, px + 1, py + 1]));
           const place = { x: point.x.value, y: point.y.value, text, font: { size: 12, color: "var(--ink)" }, xanchor: "center", yanchor: "middle" };
           return radius > 10
             ? { ...place, showarrow: true, arrowhead: 0, arrowwidth: 1, arrowcolor: "var(--faint)", standoff: 7, ax: cx - x, ay: cy - y }
