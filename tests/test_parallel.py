@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from twinseq import datasets, generators, parallel
+from twinseq.audit import audit_procedure
 from twinseq.errors import CohortError, ConfigError
 from twinseq.parallel import ClusterError, run
 
@@ -73,6 +74,18 @@ def test_cohorts_on_disk_are_worked_on_elsewhere(scheduler, tmp_path):
     here = [fitted(part) for part in parts]
     for one, other in zip(here, run(fitted, parts, scheduler=scheduler), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_splits_of_an_audit_are_done_elsewhere(scheduler):
+    cohort = datasets.simulate_cohort(9, 9, 60)
+    here, there = (
+        audit_procedure(cohort, generators.create("bootstrap"), splits=2, seed=1, scheduler=address)
+        for address in (None, scheduler)
+    )
+    assert [one.auc for one in here.red_team.headlines] == [one.auc for one in there.red_team.headlines]
+    assert here.red_team.attacks == there.red_team.attacks
+    assert here.red_team.headlines[0].auc > 0.7
 
 
 def test_a_worker_that_is_killed_costs_nothing(scheduler, tmp_path):

@@ -323,6 +323,12 @@ def audit(
     slow: Annotated[
         bool, typer.Option("--slow", help="Also run the attacks that fit many models of their own.")
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Without TWIN: Dask scheduler whose workers do the splits."
+        ),
+    ] = None,
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
@@ -345,6 +351,10 @@ def audit(
     check_folder(output)
     given = [path for path in (real, twin, holdout, reference, model) if path is not None]
     check_apart([output], given)
+    if twin is not None and scheduler is not None:
+        raise ConfigError(
+            "--scheduler goes with an audit of a generator, which has splits to share out: leave TWIN out."
+        )
     known = known_to_attackers(generator, preset, settings or [], model)
     if twin is None and known is None:
         raise ConfigError("Give a TWIN to be audited, or --generator NAME to audit what it makes of REAL.")
@@ -358,7 +368,14 @@ def audit(
                 if value is not None:
                     raise ConfigError(f"{option} goes with a TWIN; an audit of a generator deals the donors itself.")
             report = audit_procedure(
-                train, known, splits=splits, slow=slow, seed=seed, jobs=threads(jobs), progress=step
+                train,
+                known,
+                splits=splits,
+                slow=slow,
+                seed=seed,
+                jobs=threads(jobs),
+                progress=step,
+                scheduler=scheduler,
             )
             report = described(report, {"cohort": real})
             report.save(output)

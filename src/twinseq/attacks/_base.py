@@ -183,6 +183,13 @@ class View:
         self._shared: dict[tuple[str, Any], Any] = {}
         self._lock = RLock()  # attacks run in threads, and what they share is made once
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what attacks share behind: in another process it is made anew."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_shared", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _shared={}, _lock=RLock())
+
     @property
     def reference(self) -> Samples:
         """Reference cohort.

@@ -26,6 +26,7 @@ from ..attacks.roc import tpr_interval
 from ..cohort import Cohort
 from ..errors import ConfigError
 from ..knowledge import KnownGenerator, KnownModel
+from ..parallel import run
 from ..results import AttackResult, Headline, RedTeam
 from .artefact import Step, silent
 from .comparable import comparable
@@ -52,6 +53,7 @@ def attack_procedure(
     seed: int = 0,
     jobs: int = 1,
     step: Step | None = None,
+    scheduler: str | None = None,
 ) -> tuple[RedTeam, pd.DataFrame]:
     """Attack the twins that a generator makes of parts of a cohort.
 
@@ -73,6 +75,8 @@ def attack_procedure(
         Number of threads; it changes no result.
     step
         Called with the name of what comes next.
+    scheduler
+        Address of a Dask scheduler whose workers do the splits, one each; it changes no result.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def attack_procedure(
     Raises
     ------
     ConfigError
-        There is not one split, or there are not three fractions.
+        There is not one split, there are not three fractions, or there is no scheduler.
     CohortError
         A class has too few donors for three parts.
     """
@@ -93,18 +97,17 @@ def attack_procedure(
     rng = np.random.default_rng([seed, 13])
     trials, every = [], []
     notes: dict[str, None] = {}
-    for number in range(splits):
-        label = f"split {number + 1} of {splits}: "
-        members, others, reference = cohort.split(fractions, seed=seed + number)
-        say(label + "fit")
-        model = generator.unfitted().fit(members, seed=seed + number, jobs=jobs)
-        twin = model.sample(seed=seed + number, jobs=jobs)
-        known = KnownModel(model, only=None if members.label else "all")
-        inside, outside, dropped = comparable(members, others, twin, reference)
-        trial = Trial.of(twin, inside, outside, reference, generator, known, seed + number)
+    split = functools.partial(_attack_split, cohort, generator, fractions, slow, seed)
+    if scheduler is None:
+        outcomes = [
+            split(number, jobs, _labelled(say, f"split {number + 1} of {splits}: ")) for number in range(splits)
+        ]
+    else:
+        say("splits on the cluster")
+        outcomes = run(split, range(splits), scheduler=scheduler)
+    for parts, twin, trial, scores, dropped in outcomes:
         notes.update(dict.fromkeys([*dropped, *trial.notes]))
-        scores = score(trial, available(trial, slow), jobs, functools.partial(_say, say, label))
-        trials.append((trial, twin, (members, others, reference)))
+        trials.append((trial, twin, parts))
         every.append(Sides(scores, trial.is_member, trial.strata))
     say("summary of attacks")
     pooled = _pooled(every)
@@ -150,8 +153,38 @@ def attack_procedure(
     return red_team, curves(pooled, places)
 
 
-def _say(say: Step, label: str, name: str) -> None:
-    say(label + name)
+def _attack_split(
+    cohort: Cohort,
+    generator: KnownGenerator,
+    fractions: Sequence[float],
+    slow: bool,
+    seed: int,
+    number: int,
+    jobs: int = 1,
+    say: Step = silent,
+) -> tuple[tuple[Cohort, ...], Cohort, Trial, Scores, list[str]]:
+    """Deal the donors for the ``number``-th time, fit and attack.
+
+    Returns
+    -------
+    Members, others and reference; the twin; the trial and its scores; what was left out.
+    """
+    members, others, reference = parts = cohort.split(fractions, seed=seed + number)
+    say("fit")
+    model = generator.unfitted().fit(members, seed=seed + number, jobs=jobs)
+    twin = model.sample(seed=seed + number, jobs=jobs)
+    known = KnownModel(model, only=None if members.label else "all")
+    inside, outside, dropped = comparable(members, others, twin, reference)
+    trial = Trial.of(twin, inside, outside, reference, generator, known, seed + number)
+    scores = score(trial, available(trial, slow), jobs, say)
+    return parts, twin, trial, scores, list(dropped)
+
+
+def _labelled(say: Step, label: str) -> Step:
+    def labelled(name: str) -> None:
+        say(label + name)
+
+    return labelled
 
 
 def _stacked(parts: Sequence[NDArray[np.str_]]) -> NDArray[np.str_]:
