@@ -142,6 +142,6 @@ def show_guess(found: Guess, path: Path) -> None:
     say(f"  attacks of most weight: {', '.join(heaviest)}", "dim")
     if found.expected:
         areas = f"{min(found.expected):.3f} to {max(found.expected):.3f}"
-        say(f"  on twins of the attacker's own making, weights learnt on others: AUC {areas}", "dim")
+        say(f"  on twins of the attacker's own making by {found.maker}, weights learnt on others: AUC {areas}", "dim")
     for note in found.notes:
         say(f"  {note}", "yellow")

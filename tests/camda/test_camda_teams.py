@@ -9,6 +9,7 @@ from twinseq import camda, generators, metrics
 from twinseq.attacks.roc import auc
 from twinseq.camda.classes import told_classes
 from twinseq.errors import CohortError, ConfigError, TwinseqError
+from twinseq.knowledge import KnownGenerator
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,8 @@ def twins(cohort, splits, tmp_path_factory):
 def few_worlds(monkeypatch):
     """Less work, where the strength of the answer is not the question."""
     monkeypatch.setattr("twinseq.camda.membership.WORLDS", 1)
+    few = {name: KnownGenerator(name) for name in ("mvn", "copula")}
+    monkeypatch.setattr("twinseq.camda.stand_ins.stand_ins", lambda: few)
 
 
 def test_the_blue_team_writes_the_kits_tables(twins, cohort, splits):
@@ -87,7 +90,7 @@ def guessed(cohort, twin, generator=None, classes=True):
     return camda.red(cohort, frame, twin.labels() if classes else None, None, generator, seed=5)
 
 
-def test_copies_are_found(cohort, splits, monkeypatch):
+def test_copies_are_found_and_their_maker_is_recognised(cohort, splits, monkeypatch):
     monkeypatch.setattr("twinseq.camda.membership.WORLDS", 2)
     split = splits[0]
     twin = generators.create("bootstrap").fit(cohort.subset(split.train), seed=0).sample(500, seed=1)
@@ -95,7 +98,30 @@ def test_copies_are_found(cohort, splits, monkeypatch):
     member = membership(cohort, split)
     assert list(found.people) == list(cohort.adata.obs_names)
     assert auc(found.values[member], found.values[~member]) > 0.97
+    assert found.maker == "bootstrap"
     assert min(found.expected) > 0.5
+
+
+@pytest.mark.parametrize("name", ["mvn", "smote", "independent"])
+def test_an_unknown_generator_is_recognised(cohort, splits, monkeypatch, name):
+    monkeypatch.setattr("twinseq.camda.membership.WORLDS", 1)
+    few = {one: KnownGenerator(one) for one in ("mvn", "smote", "independent", "nmf")}
+    monkeypatch.setattr("twinseq.camda.stand_ins.stand_ins", lambda: few)
+    twin = generators.create(name).fit(cohort.subset(splits[0].train), seed=0).sample(seed=1)
+    assert guessed(cohort, twin).maker == name
+
+
+def test_a_stand_in_that_cannot_be_fitted_costs_only_itself(cohort, splits, monkeypatch):
+    monkeypatch.setattr("twinseq.camda.membership.WORLDS", 1)
+    few = {one: KnownGenerator(one) for one in ("scdesign2", "mvn")}
+    monkeypatch.setattr("twinseq.camda.stand_ins.stand_ins", lambda: few)
+    twin = generators.create("mvn").fit(cohort.subset(splits[0].train), seed=0).sample(seed=1)
+    found = guessed(cohort, twin)
+    assert found.maker == "mvn"
+    assert any(note.startswith("scdesign2: ") for note in found.notes)
+    monkeypatch.setattr("twinseq.camda.stand_ins.stand_ins", lambda: {"scdesign2": KnownGenerator("scdesign2")})
+    with pytest.raises(CohortError, match="No twin could be made to learn from"):
+        guessed(cohort, twin)
 
 
 def test_who_knows_the_generator_finds_more_than_any_single_attack_promises(cohort, splits):

@@ -24,7 +24,7 @@ from .membership import Guess, guess
 from .scoring import DONOR, MEMBER
 
 BARCODE, CELL_TYPE, CELL_LABEL = "barcode_col", "cell_type", "cell_label"
-STAND_IN = "scdesign2"
+STAND_INS = ("scdesign2", "cell-copula")
 FEWEST_CELLS = 3
 FEWEST_DONORS = 1 / 3
 """Share of the donors who must have a cell type: members of a world and either half of the targets need it too."""
@@ -143,7 +143,7 @@ def red_cells(
     reference
         Cells of further donors, where there are some.
     generator
-        What the twin was made with, unfitted, where that is known; else ``scdesign2`` stands in.
+        What the twin was made with, unfitted, where that is known; else one of `STAND_INS`.
     seed, jobs, step
         As for `twinseq.camda.guess`.
 
@@ -176,12 +176,10 @@ def red_cells(
             raise CohortError(
                 f"{reference.source}: donor '{shared[0]}' is in {targets.source} too. A reference holds other people."
             )
-    known = (
-        KnownGenerator(STAND_IN)
-        if generator is None
-        else KnownGenerator(generator.info.name, None, generator.params(), genes)
-    )
-    makers = (known,)
+    if generator is None:
+        makers = {name: KnownGenerator(name) for name in STAND_INS}
+    else:
+        makers = {generator.info.name: KnownGenerator(generator.info.name, None, generator.params(), genes)}
     kept = {name: held(cohort, seed)[0] for name, cohort in sides.items()}
     types, left = _common_types(kept["targets"], kept["twin"])
     kept = {name: cohort.subset(np.isin(cohort.classes(), types)) for name, cohort in kept.items()}

@@ -5,6 +5,10 @@ of random parts of the targets, by the generator itself where it is known and by
 attacks on these, and learns from them how much each one tells (stacking, as in the attack `meta`; here the worlds are
 made of the targets themselves, so that no reference cohort is needed, and who was a member is used nowhere).
 
+A generator that is not known is recognised: which attacks agree with each other, over all targets, hangs on what made
+the twin far more than on who is a member. Of the stand-ins, the one is taken under which attacks correlate most as on
+the twin itself.
+
 Attacks that compare the twin with other people take these from the targets too: each half is compared with the other.
 That half holds members as well. It need not be free of them: a target that was a member is in the twin, and never in
 the half that it is compared with.
@@ -13,7 +17,7 @@ the half that it is compared with.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +36,9 @@ from ..redteam.trial import Key, Trial, available, score
 
 Floats = NDArray[np.float64]
 Step = Callable[[str], None]
+Table = dict[Key, Floats]
+World = tuple[Table, NDArray[np.bool_]]
+"""Scores of each attack, and who was a member."""
 WORLDS = 4
 HALVES = 2
 RIDGE = 0.01
@@ -51,6 +58,8 @@ class Guess:
         Names of the targets, sorted.
     values
         Share of the targets that look less like members, between 0 and 1; those that look alike share one figure.
+    maker
+        What made the twins that the weights were learnt from.
     weights
         The attacks that were mounted (name and level), with the share of the weight that each one got.
     expected
@@ -62,6 +71,7 @@ class Guess:
 
     people: NDArray[np.str_]
     values: Floats
+    maker: str
     weights: dict[str, float]
     expected: tuple[float, ...]
     notes: tuple[str, ...] = ()
@@ -70,6 +80,7 @@ class Guess:
         """Return what the guess rests on, as plain values; nothing of single people."""
         return {
             "targets": len(self.people),
+            "maker": self.maker,
             "weights": {name: round(share, 4) for name, share in self.weights.items()},
             "expected_auc": list(self.expected),
             "notes": list(self.notes),
@@ -81,7 +92,7 @@ def guess(
     targets: Samples,
     people: NDArray[np.str_],
     reference: Samples | None,
-    makers: Sequence[Definition],
+    makers: Mapping[str, Definition],
     *,
     members: float | None = None,
     seed: int = 0,
@@ -101,7 +112,8 @@ def guess(
     reference
         Profiles of further people, if any.
     makers
-        What makes the worlds' twins: the generator of the twin where it is known, else stand-ins; they take turns.
+        What may make the worlds' twins, by name: the generator of the twin where it is known, else stand-ins, of which
+        the most alike is taken.
     members
         Share of the targets that were in the training data, if that is known; by default as many as make a twin of this
         size.
@@ -121,39 +133,69 @@ def guess(
     names, places = np.unique(people, return_inverse=True)
     strata = _strata(targets.labels, people)
     share = float(np.clip(len(twin) / len(targets) if members is None else members, FEWEST_MEMBERS, MOST_MEMBERS))
+    troubles: list[str] = []
+
+    def world(number: int, maker: str) -> World | None:
+        """Make and attack a twin of random targets, or note why it cannot be made."""
+        inside = _dealt(strata, share, np.random.default_rng([seed, 21, number]))
+        chosen = targets.subset(np.flatnonzero(inside[places]))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PrivacyWarning)  # what noise does, the attacks will show
+                drawn = makers[maker].fit(chosen, seed + number).draw(chosen.labels, seed + number + 1)
+        except TwinseqError as error:
+            troubles.append(f"{maker}: {error}")
+            return None
+        return _mounted(drawn, targets, people, strata, reference, seed, jobs), inside
+
     with threadpool_limits(1):
         say("the twin")
         table = _mounted(twin, targets, people, strata, reference, seed, jobs)
-        worlds, truths, troubles = [], [], []
-        for world in range(WORLDS):
-            say(f"world {world + 1} of {WORLDS}")
-            rng = np.random.default_rng([seed, 21, world])
-            inside = _dealt(strata, share, rng)
-            made = makers[world % len(makers)]
-            chosen = targets.subset(np.flatnonzero(inside[places]))
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", PrivacyWarning)  # what noise does, the attacks will show
-                    drawn = made.fit(chosen, seed + world).draw(chosen.labels, seed + world + 1)
-            except TwinseqError as error:
-                troubles.append(f"world {world + 1}: {error}")
-                continue
-            worlds.append(_mounted(drawn, targets, people, strata, reference, seed, jobs))
-            truths.append(inside)
+        first: dict[str, World] = {}
+        for maker in makers:
+            say(f"a twin by {maker}")
+            if (made := world(0, maker)) is not None:
+                first[maker] = made
+        if not first:
+            raise CohortError(f"No twin could be made to learn from. {troubles[0]}")
+        resembling = min(first, key=_unlike(table, {maker: made[0] for maker, made in first.items()}).__getitem__)
+        found_worlds = [first[resembling]]
+        for number in range(1, WORLDS):
+            say(f"twin {number + 1} of {WORLDS} by {resembling}")
+            if (made := world(number, resembling)) is not None:
+                found_worlds.append(made)
+    worlds, truths = [made[0] for made in found_worlds], [made[1] for made in found_worlds]
     keys = [key for key in table if all(key in world for world in worlds)]
-    if not worlds or not keys:
-        why = f" {troubles[0]}" if troubles else ""
-        raise CohortError(f"No attack could be mounted on the twin and on twins of the attacker's own making.{why}")
+    if not keys:
+        raise CohortError("No attack could be mounted on the twin and on twins of the attacker's own making.")
     sides = [np.column_stack([world[key] for key in keys]) for world in worlds]
     weights = _weights(sides, truths)
     found = np.column_stack([table[key] for key in keys]) @ weights
     return Guess(
         people=names,
         values=(rankdata(found) - 0.5) / len(found),
+        maker=resembling,
         weights=_shares(keys, weights),
         expected=_expected(sides, truths),
         notes=tuple(troubles),
     )
+
+
+def _unlike(table: Table, others: Mapping[str, Table]) -> dict[str, float]:
+    """Return how far (root mean square) correlations of attacks on each of ``others`` are from those on the twin."""
+    keys = [key for key in table if all(key in other for other in others.values())]
+    if len(keys) < 2:
+        return dict.fromkeys(others, 0.0)
+
+    def correlations(of: Table) -> Floats:
+        columns = np.column_stack([of[key] for key in keys])
+        spread = columns.std(axis=0)
+        columns = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        found: Floats = columns.T @ columns / len(columns)
+        return found
+
+    own = correlations(table)
+    return {name: float(np.sqrt(((correlations(other) - own) ** 2).mean())) for name, other in others.items()}
 
 
 def _silent(_: str) -> None:
@@ -184,7 +226,7 @@ def _mounted(
     reference: Samples | None,
     seed: int,
     jobs: int,
-) -> dict[Key, Floats]:
+) -> Table:
     """Return the scores of each attack and setting, one for each person: normal scores within strata (and halves)."""
     names, places = np.unique(people, return_inverse=True)
     unknown = np.zeros(len(people), dtype=bool)

@@ -9,17 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..attacks import Definition, Samples
-from ..attacks._surrogate import Surrogate
 from ..cohort import Cohort
 from ..errors import CohortError
 from ..generators import Generator
 from ..knowledge import KnownGenerator, samples_of
+from . import stand_ins
 from .classes import told_classes
 from .membership import Guess, Step, guess
 
 FEWEST = 3
 """Targets of a class from which on worlds can be dealt."""
-STAND_INS: tuple[Definition, ...] = (Surrogate(keeps_margins=False), Surrogate(keeps_margins=True))
 
 
 def red(
@@ -80,9 +79,11 @@ def red(
     others = None
     if reference is not None:
         others = samples_of(reference.take_genes(places).subset(np.isin(reference.labels(), kept)))
-    makers: tuple[Definition, ...] = STAND_INS
-    if generator is not None:
-        makers = (KnownGenerator(generator.info.name, None, generator.params(), profiles.columns.astype(str)),)
+    if generator is None:
+        makers: dict[str, Definition] = stand_ins.stand_ins()
+    else:
+        genes = profiles.columns.astype(str)
+        makers = {generator.info.name: KnownGenerator(generator.info.name, None, generator.params(), genes)}
     names = np.asarray(cohort.adata.obs_names, dtype=str)
     targets = Samples(values[rows], labels[rows], "continuous")
     found = guess(twin, targets, names[rows], others, makers, seed=seed, jobs=jobs, step=step)
