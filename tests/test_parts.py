@@ -73,7 +73,7 @@ def test_a_bad_call_is_refused_before_anything_is_drawn(cells):
             model.sample_chunks(**bad)
 
 
-@pytest.mark.parametrize("name", ["scdesign2", "independent"])
+@pytest.mark.parametrize("name", ["scdesign2", "copula", "cell-copula", "independent"])
 def test_a_fit_is_the_same_from_disk(cells, stored, name):
     one, other = (ts.generators.create(name).fit(cohort, seed=5) for cohort in (cells, stored))
     for key, value in one._state().items():
@@ -85,7 +85,8 @@ def test_a_fit_is_the_same_from_disk(cells, stored, name):
 
 def test_only_who_learns_in_parts_takes_more_than_fits(stored, monkeypatch):
     monkeypatch.setattr(memory, "memory_bytes", lambda: 1000)
-    assert ts.generators.create("scdesign2").fit(stored).sample(10).n_samples == 10
+    for name in ("scdesign2", "copula"):  # of cells
+        assert ts.generators.create(name).fit(stored).sample(10).n_samples == 10
     with pytest.raises(CohortError, match=r"would take .* GiB at once.*generators that learn in parts"):
         ts.generators.create("independent").fit(stored)
 

@@ -103,7 +103,7 @@ class Generator(ABC):
             The seed is not a whole number of at least 0.
         """
         takes_kind(self.info, cohort)
-        if not self.info.in_parts:
+        if not self._learns_in_parts(cohort):
             cohort = cohort.in_memory()
         codes = self._classify(cohort)
         rng = random_from(seed)
@@ -339,6 +339,10 @@ class Generator(ABC):
         self.classes_ = classes
         self.class_sizes_ = sizes.astype(np.intp)
         return codes
+
+    def _learns_in_parts(self, cohort: Cohort) -> bool:
+        """Tell whether parts of ``cohort`` will do."""
+        return self.info.in_parts
 
     def _frame_of(self, cohort: Cohort) -> Frame:
         """Return the outer form that twins take over."""

@@ -102,6 +102,9 @@ class Copula(Generator):
         self.smoothing = smoothing
         self.pooling = pooling
 
+    def _learns_in_parts(self, cohort: Cohort) -> bool:
+        return cohort.cell_type is not None and cohort.kind == "counts"
+
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         self.cells_ = None
         if cohort.cell_type is not None and cohort.kind == "counts":
