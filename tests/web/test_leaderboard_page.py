@@ -256,6 +256,13 @@ def test_print_is_light(browser, page):
     browser.ask("dispatchEvent(new Event('beforeprint'))")
     assert browser.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.ask("getComputedStyle(document.querySelector('.controls-bar')).display") == "none"
+    size = {"width": 680, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert (
+        browser.ask("[...document.querySelectorAll('#table bdi')].every(n => n.getClientRects().length === 1)") is True
+    )
+    assert browser.ask("document.querySelector('#table').scrollWidth") <= 680
     browser.ask("dispatchEvent(new Event('afterprint'))")
 
 

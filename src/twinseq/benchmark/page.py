@@ -99,7 +99,7 @@ def _payload(board: Board, store: Store, folder: Path) -> dict[str, Any]:
             {
                 "title": shown(one.cohort),
                 "metrics": catalogue(one),
-                "groups": {axis: title_of(("axis", axis)) for axis in (*board.axes, PRIVACY)},
+                "groups": {**{axis: title_of(("axis", axis)) for axis in board.axes}, PRIVACY: "Distances"},
                 "rows": list(drilldown(one, draws_of(one), store, folder).values()),
             }
             for one in board.evidence
