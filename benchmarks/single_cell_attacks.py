@@ -40,7 +40,7 @@ REFERENCE = 13
 MOUNTED = ("copula_mahalanobis", "copula_llr", "pseudobulk_tracing", "composition", "denoised_tracing")
 SPARSE = ("sparse counts", "sparse counts, depth included")
 BUDGETS = (1, 10, 50)
-NOISE = {"blurred means": (0.2, 0.0), "blurred correlations": (0.0, 0.1), "both blurred": (0.2, 0.1)}
+NOISE = {"blurred means": (0.5, 0.0), "blurred correlations": (0.0, 0.2), "both blurred": (0.5, 0.2)}
 """Deviation of the noise on log means, and on correlations, of a defence that everybody knows."""
 
 
@@ -61,10 +61,10 @@ MODELS = (
     Model(
         "cell-copula, leakage-limited", "cell-copula", parts=("exact", "unseen", "knowing"), preset="leakage-limited"
     ),
-    Model("dp-scdesign, ε = 10", "dp-scdesign", {"epsilon": 10.0}),
+    Model("dp-scdesign, ε = 10", "dp-scdesign", {"epsilon": 10.0, "delta": 1e-5}),
     Model("bootstrap", "bootstrap", parts=("exact",)),
 )
-WHERE = {"few cells": (5, 13), "unseen": (5, 10), "knowing": (13,), **dict.fromkeys(NOISE, (5,))}
+WHERE = {"few cells": (5, 13), "unseen": (5, 10), "knowing": (13,), **dict.fromkeys(NOISE, (13,))}
 """Numbers of training donors of the parts that do not take all of `DONORS`."""
 
 

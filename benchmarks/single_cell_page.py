@@ -158,11 +158,11 @@ def page(found: Found, donors: Sequence[int], budgets: Sequence[int], noise: Seq
         *few(found, first, budgets, with_reference),
         "",
         "## Noise on what the generator has learnt",
-        "Five training donors. *Means*: noise with a deviation of 0.2 on the log of every gene's mean in every type.",
-        "*Correlations*: of 0.1 on every correlation. The attacker knows the noise: means are of no use to one who",
+        "13 training donors. *Means*: noise with a deviation of 0.5 on the log of every gene's mean in every type.",
+        "*Correlations*: of 0.2 on every correlation. The attacker knows the noise: means are of no use to one who",
         "compares dependence alone, correlations of no use to one who takes the same for both sides, and",
         "`denoised_tracing` learns from refits which genes are blurred.",
-        f"{counts(found, [first], noise[0], (5,))} split(s).",
+        f"{counts(found, [first], noise[0], (13,))} split(s).",
         "",
         *noisy(found, first, noise, {**with_reference, **KNOWING}),
         "",
@@ -178,18 +178,29 @@ def few(found: Found, title: str, budgets: Sequence[int], keys: Mapping[str, Any
     places = [(n, budget) for n in (5, 13) for budget in budgets]
     head = ["attack", *(f"{n} donors, {budget} cell{'s' if budget > 1 else ''}" for n, budget in places)]
     rows = [
-        [name, *(figure(found.get((title, "few cells", n), ()), key, cells=budget) for n, budget in places)]
+        [
+            name,
+            *(
+                figure(found.get((title, "few cells", n), ()), of_few(key, budget), cells=budget)
+                for n, budget in places
+            ),
+        ]
         for name, key in keys.items()
     ]
     return table(head, rows, "l" + "r" * len(places))
+
+
+def of_few(key: tuple[str, str, str], budget: int) -> tuple[str, str, str]:
+    """Return the key of a setting; with a single cell there is one way from cells to donors only, without a name."""
+    return (*key[:2], key[2].partition("; ")[0]) if budget == 1 else key
 
 
 def noisy(found: Found, title: str, noise: Sequence[str], keys: Mapping[str, Any]) -> list[str]:
     rows = [
         [
             name,
-            figure(found.get((title, "exact", 5), ()), key),
-            *(figure(found.get((title, part, 5), ()), key) for part in noise),
+            figure(found.get((title, "exact", 13), ()), key),
+            *(figure(found.get((title, part, 13), ()), key) for part in noise),
         ]
         for name, key in keys.items()
     ]
@@ -204,5 +215,6 @@ def others(found: Found, titles: Sequence[str], donors: Sequence[int]) -> list[s
             if any(outcomes):
                 failed = {outcome["failed"] for every in outcomes for outcome in every if "failed" in outcome}
                 cells = [strongest(every) for every in outcomes]
-                rows.append([title, words, *cells, "; ".join(sorted(failed)) or ""])
-    return table(["twin", "cells", *(f"{n} donors" for n in donors), "failed"], rows, "llllll")
+                splits = counts(found, [title], part, donors)
+                rows.append([title, words, splits, *cells, "; ".join(sorted(failed)) or ""])
+    return table(["twin", "cells", "splits", *(f"{n} donors" for n in donors), "failed"], rows, "llr")
