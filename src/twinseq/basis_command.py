@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import terminal
-from .cohort import Cohort
 from .errors import ConfigError
 from .options import CELL_TYPE, JSON, KIND, OBS, QUIET, read_cohort
 from .terminal import progress, say
+
+if TYPE_CHECKING:
+    from .cohort import Cohort
 
 app = typer.Typer(help="Public bases for twins of private cohorts.", no_args_is_help=True, rich_markup_mode=None)
 EXAMPLES = """\b

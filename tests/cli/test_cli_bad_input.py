@@ -243,7 +243,7 @@ def test_usage(twinseq, words, told):
 
 @pytest.mark.parametrize("name", ["t", "t.xlsx", "t.rds", "t.h5ad.gz", "t.gz"])
 def test_unknown_formats(refused, table, tmp_path, name):
-    words = (f"{name}: cannot tell the format", ".h5ad, .csv", ".parquet")
+    words = (f"{name}: cannot tell the format", ".h5ad, .zarr, .csv", ".parquet")
     refused("generate", table(), "--label", "group", "-o", tmp_path / name, words=words)
 
 
