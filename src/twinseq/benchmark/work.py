@@ -91,14 +91,14 @@ def _audit(unit: Unit, store: Store) -> list[dict[str, Any]]:
     grid, parts = unit.grid, parts_of(unit)
     twin = read_twin(store.twin(unit.fit_key), parts["train"])
     known = None
-    if unit.generator.generator is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PrivacyWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrivacyWarning)  # as in the fit; controls are fitted too
+        if unit.generator.generator is not None:
             known = generators.create(unit.generator.generator, unit.generator.preset, **unit.generator.settings)
-    report = audit(
-        parts["train"], twin, holdout=parts["holdout"], reference=parts.get("reference"), metrics=grid.metrics,
-        gene_sets=grid.gene_sets, attacks=grid.attacks, generator=known, slow=grid.slow, seed=unit.seed,
-    )  # fmt: skip
+        report = audit(
+            parts["train"], twin, holdout=parts["holdout"], reference=parts.get("reference"), metrics=grid.metrics,
+            gene_sets=grid.gene_sets, attacks=grid.attacks, generator=known, slow=grid.slow, seed=unit.seed,
+        )  # fmt: skip
     report.save(store.report(unit.audit_key))
     return _figures(report)
 
