@@ -76,7 +76,7 @@ def test_killed_three_times_the_results_are_the_same(small, straight, tmp_path):
 @pytest.mark.filterwarnings("ignore")  # those of Dask's own
 def test_a_cluster_gives_the_same_results_even_if_a_worker_is_killed(small, straight, tmp_path):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         run(small, tmp_path / "cluster", scheduler=cluster.scheduler_address)
         assert results(tmp_path / "cluster") == straight
         victims = [worker.pid for worker in cluster.workers.values()][:1]
