@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
@@ -77,18 +77,29 @@ class _Alone(Generic[Item, Result]):
             return self.function(item)
 
 
-def _on_cluster(function: Callable[[Item], Result], items: list[Item], scheduler: str) -> list[Result]:
+def connected(scheduler: str) -> tuple[Any, Any]:
+    """Return Dask's module and a client of the scheduler at an address, to be closed by whoever asked for it.
+
+    Raises
+    ------
+    ConfigError
+        There is no scheduler at the address, or Dask is not installed.
+    """
     try:
         distributed = import_module("distributed")
     except ImportError as error:
         raise ConfigError("A cluster needs Dask. Install it with: pip install 'twinseq[distributed]'") from error
     try:
-        client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
+        return distributed, distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"There is no Dask scheduler at {scheduler} ({type(error).__name__}). Start one with `dask scheduler`, and "
             "workers with `dask worker ADDRESS`."
         ) from error
+
+
+def _on_cluster(function: Callable[[Item], Result], items: list[Item], scheduler: str) -> list[Result]:
+    distributed, client = connected(scheduler)
     with client:
         futures = client.map(_Alone(function), items, pure=False)
         try:

@@ -92,6 +92,20 @@ class GeneratorEntry:
     timeout: float = TIMEOUT
     home: Path = Path()
 
+    def unfitted(self) -> generators.Generator | None:
+        """Return the generator with its settings, or ``None`` for a program; privacy warnings are for later.
+
+        Raises
+        ------
+        ConfigError
+            A setting does not exist or is out of range.
+        """
+        if self.generator is None:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PrivacyWarning)
+            return generators.create(self.generator, self.preset, **self.settings)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -254,13 +268,10 @@ def _generator(place: Place, home: Path) -> GeneratorEntry:
 
 def _checked(place: Place, entry: GeneratorEntry) -> GeneratorEntry:
     """Make the generator once, so that wrong settings show."""
-    assert entry.generator is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PrivacyWarning)
-        try:
-            generators.create(entry.generator, entry.preset, **entry.settings)
-        except TwinseqError as error:
-            place.refuse(str(error))
+    try:
+        entry.unfitted()
+    except TwinseqError as error:
+        place.refuse(str(error))
     return entry
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from ..errors import ConfigError
+from ..parallel import connected
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -92,16 +91,9 @@ def _noted(function: Callable[[Item], Result], name: str, item: Item, folder: Pa
 def _on_cluster(
     function: Callable[[Item], Result], items: Mapping[str, Item], scheduler: str
 ) -> Iterator[tuple[str, Result | Killed]]:
-    try:
-        dask = import_module("distributed")
-    except ImportError as error:
-        raise ConfigError("A cluster needs Dask: pip install twinseq[distributed].") from error
-    try:
-        client = dask.Client(scheduler, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"There is no Dask scheduler at {scheduler} ({type(error).__name__}).") from error
+    distributed, client = connected(scheduler)
     with client:
         futures: dict[Any, str] = {client.submit(function, item, pure=False): name for name, item in items.items()}
-        for future in dask.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             failed = future.exception()
             yield futures[future], Killed() if failed is not None else future.result()

@@ -98,7 +98,7 @@ def run(
         raise ConfigError(f"{folder}: is a file. Name a folder for the outcomes.")
     store = Store(folder)
     planned = plan(grid, store)
-    by_name = {f"{unit.audit_key}": unit for unit in planned.left}
+    by_name = {unit.audit_key: unit for unit in planned.left}
     before = len(planned.every) - len(planned.left)
     ended, failed = before, []
     for name, outcomes in completed(functools.partial(do, folder=folder), by_name, jobs, folder / "running", scheduler):

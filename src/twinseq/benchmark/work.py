@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import generators
 from ..audit import audit
 from ..dp.budget import PrivacyWarning
 from ..errors import TwinseqError, shorten
@@ -75,11 +74,11 @@ def _fit(unit: Unit, store: Store) -> list[dict[str, Any]]:
     if maker.command is not None:
         twin = twin_by_command(maker.command, train, unit.seed, maker.timeout, maker.home)
     else:
-        assert maker.generator is not None
+        model = maker.unfitted()
+        assert model is not None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PrivacyWarning)  # the figures will show what noise has done
-            model = generators.create(maker.generator, maker.preset, **maker.settings).fit(train, seed=unit.seed)
-            twin = model.sample(seed=unit.seed)
+            twin = model.fit(train, seed=unit.seed).sample(seed=unit.seed)
     path = store.twin(unit.fit_key)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
@@ -90,14 +89,12 @@ def _fit(unit: Unit, store: Store) -> list[dict[str, Any]]:
 def _audit(unit: Unit, store: Store) -> list[dict[str, Any]]:
     grid, parts = unit.grid, parts_of(unit)
     twin = read_twin(store.twin(unit.fit_key), parts["train"])
-    known = None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PrivacyWarning)  # as in the fit; controls are fitted too
-        if unit.generator.generator is not None:
-            known = generators.create(unit.generator.generator, unit.generator.preset, **unit.generator.settings)
+        warnings.simplefilter("ignore", PrivacyWarning)  # controls are fitted too
         report = audit(
             parts["train"], twin, holdout=parts["holdout"], reference=parts.get("reference"), metrics=grid.metrics,
-            gene_sets=grid.gene_sets, attacks=grid.attacks, generator=known, slow=grid.slow, seed=unit.seed,
+            gene_sets=grid.gene_sets, attacks=grid.attacks, generator=unit.generator.unfitted(), slow=grid.slow,
+            seed=unit.seed,
         )  # fmt: skip
     report.save(store.report(unit.audit_key))
     return _figures(report)
