@@ -115,8 +115,8 @@ def test_work_that_kills_every_worker(scheduler):
 
 
 def test_no_scheduler(monkeypatch):
-    monkeypatch.setattr(parallel, "PATIENCE", "200ms")
-    for address in ("nowhere", "tcp://127.0.0.1:9"):
+    monkeypatch.setattr(parallel, "PATIENCE", 0.2)
+    for address in ("nowhere", "nowhere:port", "tcp://127.0.0.1:9", "127.0.0.1:9"):
         with pytest.raises(ConfigError, match=f"no Dask scheduler at {address}"):
             run(abs, [1], scheduler=address)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Generic, TypeVar
@@ -13,8 +14,8 @@ from .errors import ConfigError, TwinseqError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-PATIENCE = "10s"
-"""How long a scheduler is waited for."""
+PATIENCE = 10.0
+"""How long a scheduler is waited for, seconds."""
 
 
 class ClusterError(TwinseqError):
@@ -90,12 +91,24 @@ def connected(scheduler: str) -> tuple[Any, Any]:
     except ImportError as error:
         raise ConfigError("A cluster needs Dask. Install it with: pip install 'twinseq[distributed]'") from error
     try:
+        _knock(scheduler)
         return distributed, distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"There is no Dask scheduler at {scheduler} ({type(error).__name__}). Start one with `dask scheduler`, and "
             "workers with `dask worker ADDRESS`."
         ) from error
+
+
+def _knock(scheduler: str) -> None:
+    """Raise an error at once where nobody listens; Dask's client would start its threads and ask again and again."""
+    protocol, _, place = scheduler.rpartition("://")
+    if protocol not in ("", "tcp", "tls"):
+        return
+    host, _, port = place.rpartition(":")
+    if not host:
+        raise ValueError("an address has a port, as in tcp://10.0.0.1:8786")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
 
 
 def _on_cluster(function: Callable[[Item], Result], items: list[Item], scheduler: str) -> list[Result]:
