@@ -25,23 +25,22 @@ from ..attacks.headline import headline
 from ..attacks.roc import tpr_interval
 from ..cohort import Cohort
 from ..errors import ConfigError
-from ..knowledge import KnownGenerator, KnownModel
+from ..knowledge import KnownGenerator
 from ..parallel import run
 from ..results import AttackResult, Headline, RedTeam
 from .artefact import Step, silent
-from .comparable import comparable
 from .controls import negative_control, null_control, positive_control
+from .dealing import THIRDS, Dealt, Found, attacked, deal, set_up
 from .judgement import judge
 from .partial import partial_rows, unseen_rows
 from .personal import attribute_rows, linkability_rows
 from .summary import Sides, attack_results, curves, headlines, power, subgroups
-from .trial import Key, Scores, Trial, available, score
+from .trial import Key, Scores, Trial
 
 Floats = NDArray[np.float64]
 FEWEST_REFITS = 4
 THRESHOLDS = (0.5, 0.7, 0.9)
 QUANTILES = (0.5, 0.75, 0.9)
-THIRDS = (1 / 3, 1 / 3, 1 / 3)
 
 
 def attack_procedure(
@@ -94,27 +93,48 @@ def attack_procedure(
     if len(fractions) != 3:
         raise ConfigError("Three fractions are needed: members, non-members and reference.")
     say = step if step is not None else silent
-    rng = np.random.default_rng([seed, 13])
-    trials, every = [], []
-    notes: dict[str, None] = {}
-    split = functools.partial(_attack_split, cohort, generator, fractions, slow, seed)
+    split = functools.partial(_one_split, cohort, generator, fractions, slow, seed)
     if scheduler is None:
-        outcomes = [
-            split(number, jobs, _labelled(say, f"split {number + 1} of {splits}: ")) for number in range(splits)
-        ]
+        outcomes = [split(number, jobs, labelled(say, number, splits)) for number in range(splits)]
     else:
         say("splits on the cluster")
         outcomes = run(split, range(splits), scheduler=scheduler)
-    for parts, twin, trial, scores, dropped in outcomes:
-        notes.update(dict.fromkeys([*dropped, *trial.notes]))
-        trials.append((trial, twin, parts))
-        every.append(Sides(scores, trial.is_member, trial.strata))
+    (dealt, trial, _), *_ = outcomes
+    return conclude(dealt, trial, [found for *_, found in outcomes], generator, seed, jobs, say)
+
+
+def conclude(
+    dealt: Dealt,
+    trial: Trial,
+    every: Sequence[Found],
+    generator: KnownGenerator,
+    seed: int,
+    jobs: int = 1,
+    say: Step = silent,
+) -> tuple[RedTeam, pd.DataFrame]:
+    """Put the partitions together.
+
+    Parameters
+    ----------
+    dealt, trial
+        The first partition and its trial, for controls, partial knowledge, attributes and links.
+    every
+        How the donors of each partition score.
+    generator, seed, jobs, say
+        As for `attack_procedure`.
+
+    Returns
+    -------
+    What the attacks found, and the ROC curves of the headlines over all splits.
+    """
+    rng = np.random.default_rng([seed, 13])
+    members, others, reference = dealt.members, dealt.others, dealt.reference
     say("summary of attacks")
-    pooled = _pooled(every)
+    sides = [found.sides for found in every]
+    pooled = _pooled(sides)
     found, places = headlines(pooled, rng)
-    found = tuple(_widened(one, place, pooled, every, rng) for one, place in zip(found, places.values(), strict=True))
-    trial, twin, (members, others, reference) = trials[0]
-    first = every[0]
+    found = tuple(_widened(one, place, pooled, sides, rng) for one, place in zip(found, places.values(), strict=True))
+    first = sides[0]
     at = {level: first.scores.keys.index(pooled.scores.keys[place]) for level, place in places.items()}
     say("controls")
     controls = (
@@ -123,37 +143,37 @@ def attack_procedure(
         negative_control(trial, reference, generator.unfitted(), seed),
     )
     say("partial knowledge, attributes and links")
-    unseen = unseen_rows(members, others, reference, generator.unfitted(), seed, jobs) if cohort.cell_type else ()
+    cells = members.cell_type is not None
+    unseen = unseen_rows(members, others, reference, generator.unfitted(), seed, jobs) if cells else ()
     able = power(int(first.member.sum()), int((~first.member).sum()))
-    groupings = {} if cohort.label is None else {cohort.label: _stacked([sides.strata for sides in every])}
-    for name in trial.covariates:
-        groupings[name] = _stacked([one.groups(one.covariates[name]) for one, *_ in trials])
+    groupings = {} if members.label is None else {members.label: _stacked([one.strata for one in sides])}
+    for name in every[0].groups:
+        groupings[name] = _stacked([one.groups[name] for one in every])
     outcome, reasons = judge(found, controls, able)
+    notes = dict.fromkeys(note for one in every for note in one.notes)
     red_team = RedTeam(
         mode="procedure",
         outcome=outcome,
         reasons=(
             *reasons,
-            f"mean of {splits} split(s), each with a generator of its own; intervals are as wide as one split's, and "
-            "controls, partial knowledge, attributes and links are those of the first",
+            f"mean of {len(every)} split(s), each with a generator of its own; intervals are as wide as one split's, "
+            "and controls, partial knowledge, attributes and links are those of the first",
             *notes,
         ),
-        attacks=_averaged(every, rng),
+        attacks=_averaged(sides, rng),
         headlines=found,
         controls=controls,
         power=able,
         subgroups=subgroups(pooled, places, groupings),
         partial=(*partial_rows(trial, seed, jobs), *unseen),
-        attributes=attribute_rows(trial, twin, seed),
+        attributes=attribute_rows(trial, dealt.twin, seed),
         linkability=linkability_rows(trial, seed),
-        exposure=exposure(
-            [(one.people[0], sides) for (one, *_), sides in zip(trials, every, strict=True)], pooled, places
-        ),
+        exposure=exposure([(one.people, one.sides) for one in every], pooled, places),
     )
     return red_team, curves(pooled, places)
 
 
-def _attack_split(
+def _one_split(
     cohort: Cohort,
     generator: KnownGenerator,
     fractions: Sequence[float],
@@ -162,29 +182,20 @@ def _attack_split(
     number: int,
     jobs: int = 1,
     say: Step = silent,
-) -> tuple[tuple[Cohort, ...], Cohort, Trial, Scores, list[str]]:
-    """Deal the donors for the ``number``-th time, fit and attack.
-
-    Returns
-    -------
-    Members, others and reference; the twin; the trial and its scores; what was left out.
-    """
-    members, others, reference = parts = cohort.split(fractions, seed=seed + number)
-    say("fit")
-    model = generator.unfitted().fit(members, seed=seed + number, jobs=jobs)
-    twin = model.sample(seed=seed + number, jobs=jobs)
-    known = KnownModel(model, only=None if members.label else "all")
-    inside, outside, dropped = comparable(members, others, twin, reference)
-    trial = Trial.of(twin, inside, outside, reference, generator, known, seed + number)
-    scores = score(trial, available(trial, slow), jobs, say)
-    return parts, twin, trial, scores, list(dropped)
+) -> tuple[Dealt, Trial, Found]:
+    """Deal the donors for the ``number``-th time, fit and attack."""
+    dealt = deal(cohort, generator, fractions, seed, number, jobs, say)
+    trial, dropped = set_up(dealt, generator, seed, number)
+    return dealt, trial, attacked(trial, dropped, slow, jobs, say)
 
 
-def _labelled(say: Step, label: str) -> Step:
-    def labelled(name: str) -> None:
-        say(label + name)
+def labelled(say: Step, number: int, splits: int) -> Step:
+    """Return ``say`` with the split told in front of what comes next."""
 
-    return labelled
+    def told(name: str) -> None:
+        say(f"split {number + 1} of {splits}: {name}")
+
+    return told
 
 
 def _stacked(parts: Sequence[NDArray[np.str_]]) -> NDArray[np.str_]:
