@@ -4,11 +4,11 @@ import pytest
 
 from twinseq.benchmark.grid import read_grid
 from twinseq.benchmark.inputs import data_digest, load_cohort
-from twinseq.benchmark.places import GridError
 from twinseq.benchmark.tasks import units
 from twinseq.datasets import simulate_cohort
 from twinseq.errors import CohortError
 from twinseq.io import write
+from twinseq.places import PlaceError
 
 SIMULATED = "cohorts:\n  - simulate: {n_cases: 20, n_controls: 20, n_genes: 50}\n"
 COPULA = "generators:\n  - copula\n"
@@ -106,7 +106,7 @@ gene_sets: [sets.gmt]
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(grid, tmp_path, text, line, words):
-    with pytest.raises(GridError) as caught:
+    with pytest.raises(PlaceError) as caught:
         grid(text)
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'grid.yaml'}{line}:")
@@ -114,13 +114,13 @@ def test_what_is_wrong_is_named_with_its_line(grid, tmp_path, text, line, words)
 
 
 def test_nothing_in_a_grid_is_executed(grid, tmp_path):
-    with pytest.raises(GridError, match="line 1"):
+    with pytest.raises(PlaceError, match="line 1"):
         grid(f"title: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']\n" + SIMULATED + COPULA)
     assert not (tmp_path / "made").exists()
 
 
 def test_a_missing_grid(tmp_path):
-    with pytest.raises(GridError, match=r"no\.yaml: cannot be read"):
+    with pytest.raises(PlaceError, match=r"no\.yaml: cannot be read"):
         read_grid(tmp_path / "no.yaml")
 
 

@@ -21,7 +21,7 @@ from ..datasets import simulate_cells, simulate_cohort
 from ..dp.budget import PrivacyWarning
 from ..errors import TwinseqError
 from ..metrics import GROUPS
-from .places import Place
+from ..places import Place
 
 ROLES = ("label", "donor", "cell_type", "covariates", "kind", "paired")
 SIMULATORS: Mapping[str, Callable[..., Cohort]] = {"simulate": simulate_cohort, "simulate_cells": simulate_cells}
@@ -153,7 +153,7 @@ def read_grid(path: str | Path) -> Grid:
 
     Raises
     ------
-    GridError
+    PlaceError
         Something in it cannot be used; the message names line and key, and what was probably meant.
     """
     path = Path(path)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ..errors import ConfigError, shorten, suggest
+from .errors import ConfigError, shorten, suggest
 
 
 class _Loader(yaml.SafeLoader):
@@ -23,8 +23,8 @@ _Loader.add_implicit_resolver(
 )
 
 
-class GridError(ConfigError):
-    """A benchmark grid cannot be used; the message names file, line and key."""
+class PlaceError(ConfigError):
+    """A YAML file of the user's cannot be used; the message names file, line and key."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +51,27 @@ class Place:
 
         Raises
         ------
-        GridError
+        PlaceError
             The file cannot be read, or is no YAML.
         """
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise GridError(f"{path}: cannot be read ({error.__class__.__name__}). Check the name.") from error
+            raise PlaceError(f"{path}: cannot be read ({error.__class__.__name__}). Check the name.") from error
         try:
             node = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = "" if mark is None else f", line {mark.line + 1}"
-            raise GridError(f"{path}{where}: not YAML ({getattr(error, 'problem', None) or 'bad sign'}).") from error
+            raise PlaceError(f"{path}{where}: not YAML ({getattr(error, 'problem', None) or 'bad sign'}).") from error
         if node is None:
-            raise GridError(f"{path}: the file is empty.")
+            raise PlaceError(f"{path}: the file is empty.")
         return cls(node, "", str(path))
 
     def refuse(self, message: str) -> NoReturn:
-        """Raise a `GridError` about this place."""
+        """Raise a `PlaceError` about this place."""
         what = f"{self.key}: " if self.key else ""
-        raise GridError(f"{self.file}, line {self.node.start_mark.line + 1}: {what}{message}")
+        raise PlaceError(f"{self.file}, line {self.node.start_mark.line + 1}: {what}{message}")
 
     @property
     def value(self) -> Any:
