@@ -22,9 +22,10 @@ from .measurement import ALL_TABLES, Progress, Steps, lost, measure, n_steps
 from .measurement_cells import measure_cells
 from .metrics._inputs import check_disjoint, check_matching, check_scale, in_order
 from .metrics._survival import with_survival
+from .policy import Policy, judged, read_policy
 from .provenance import basics
 from .redteam import attack_procedure, attack_twin
-from .results import AuditReport
+from .results import AuditReport, without_policy
 
 N_ATTACK_STEPS = 26
 """About how many steps the attacks of one trial take, for the progress bar."""
@@ -44,6 +45,7 @@ def audit(
     attacks: bool | None = None,
     generator: Generator | None = None,
     claim: Claim | None = None,
+    policy: str | Path | Policy | None = None,
     slow: bool = False,
     seed: int = 0,
     jobs: int = 1,
@@ -89,6 +91,9 @@ def audit(
     claim
         What is promised of the twin (differential privacy); the report repeats it, and says whether an attack
         refutes it.
+    policy
+        What must hold before the twin is handed on, for the verdict: ``"internal"``, ``"partner"``, ``"open"``, or a
+        YAML file.
     slow
         Whether attacks that fit many models take part.
     seed
@@ -109,8 +114,9 @@ def audit(
     CohortError
         Genes, kind or classes do not match, real sets share donors or profiles, or gene sets cannot be used.
     ConfigError
-        A metric of this name does not exist, or time and event are one column or have another role.
+        A metric or a policy of this name does not exist, or time and event are one column or have another role.
     """
+    rules = None if policy is None else read_policy(policy)
     chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
     if metrics is None and train.cell_type is None:
         chosen = [metric for metric in chosen if "cells" not in metric.needs]
@@ -145,6 +151,8 @@ def audit(
             report = _attacked(report, ordered, generator, slow, seed, jobs, steps)
     if claim is not None:
         report = dataclasses.replace(report, ledger=(claim.to_dict(),))
+    if rules is not None:
+        report = judged(report, rules)
     steps.finish()
     report.provenance["seconds"].update({part: round(spent, 2) for part, spent in steps.seconds.items()})
     return report
@@ -156,6 +164,7 @@ def audit_procedure(
     *,
     splits: int = 5,
     fractions: Sequence[float] = (1 / 3, 1 / 3, 1 / 3),
+    policy: str | Path | Policy | None = None,
     slow: bool = False,
     seed: int = 0,
     jobs: int = 1,
@@ -174,6 +183,8 @@ def audit_procedure(
         Number of partitions.
     fractions
         Shares of members, non-members and reference.
+    policy
+        As for `audit`. What twins are good for is not measured here, so that no policy is passed by this alone.
     slow
         Whether attacks that fit many models take part.
     seed, jobs, progress
@@ -191,8 +202,9 @@ def audit_procedure(
     CohortError
         A class has too few donors for three parts, or the generator cannot take the cohort.
     ConfigError
-        There is not one split, there are not three fractions, or there is no scheduler.
+        There is not one split, there are not three fractions, there is no scheduler, or no such policy.
     """
+    rules = None if policy is None else read_policy(policy)
     ordered = in_order(cohort, cohort)
     known = known_generator(generator, ordered.genes)
     steps = Steps(progress, total=splits * N_ATTACK_STEPS)
@@ -201,17 +213,18 @@ def audit_procedure(
             ordered, known, splits, fractions, slow, seed, jobs, steps.attack, scheduler
         )
     steps.finish()
-    return AuditReport(
+    report = AuditReport(
         provenance={
             **basics({"cohort": ordered}, "cohort", seed, jobs, steps.seconds),
             "generator": described_generator(generator),
             "splits": splits,
         },
-        verdict={"policy": None, "outcome": red_team.outcome, "reasons": list(red_team.reasons)},
+        verdict=without_policy(red_team.outcome, red_team.reasons),
         metrics=(),
         tables={"attack_roc": curves},
         red_team=red_team,
     )
+    return report if rules is None else judged(report, rules)
 
 
 def _on_panel(given: Mapping[str, Cohort]) -> dict[str, Cohort]:
@@ -257,7 +270,7 @@ def _attacked(
     return dataclasses.replace(
         report,
         provenance={**report.provenance, **extra},
-        verdict={"policy": None, "outcome": red_team.outcome, "reasons": [*red_team.reasons, *lost(report.omitted)]},
+        verdict=without_policy(red_team.outcome, [*red_team.reasons, *lost(report.omitted)]),
         tables={**report.tables, **({"attack_roc": curves} if len(curves) else {})},
         red_team=red_team,
     )

@@ -37,6 +37,7 @@ from .options import (
     LEDGER,
     OBS,
     PAIRED,
+    POLICY,
     PRESET,
     PRIVATE_CELLS,
     PUBLIC,
@@ -44,6 +45,7 @@ from .options import (
     REAL,
     SEED,
     SETTINGS,
+    STRICT,
     TIME,
     Listed,
     inputs,
@@ -91,6 +93,8 @@ SPLIT_EXAMPLES = """\b
 twinseq split cohort.h5ad --label condition --fractions 0.6 0.2 0.2 -o parts"""
 AUDIT_EXAMPLES = """\b
 twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad -o report
+
+twinseq audit train.h5ad twin.h5ad --holdout holdout.h5ad --reference others.h5ad --policy partner --strict -o report
 
 twinseq audit cohort.h5ad --label condition --generator copula --splits 5 -o report"""
 
@@ -320,6 +324,8 @@ def audit(
     splits: Annotated[
         int, typer.Option("--splits", metavar="N", help="Without TWIN: partitions of the donors.", min=1)
     ] = 5,
+    policy: POLICY = None,
+    strict: STRICT = False,
     slow: Annotated[
         bool, typer.Option("--slow", help="Also run the attacks that fit many models of their own.")
     ] = False,
@@ -338,7 +344,8 @@ def audit(
 
     REAL is what the twin was made from. Without --holdout, real samples that the generator never saw, nobody can tell
     whether the twin gives its donors away; see `twinseq split`. A claim of differential privacy that stands beside TWIN
-    is repeated in the report, and tested. Without TWIN, the generator is audited: fitted to parts
+    is repeated in the report, and tested. With --policy the report says whether the twin may be handed on, and why;
+    `twinseq list policies` shows what each asks for. Without TWIN, the generator is audited: fitted to parts
     of REAL, several times, and attacked.
     """
     from .audit import audit as run_audit
@@ -346,8 +353,12 @@ def audit(
     from .dp.claims import beside, read_claim
     from .files import check_apart, check_folder
     from .io import read
+    from .policy import read_policy
 
     survival = parse_survival(time_column, event_column)
+    rules = None if policy is None else read_policy(policy)
+    if strict and rules is None:
+        raise ConfigError("--strict goes with --policy, which says what has to be reached.")
     check_folder(output)
     given = [path for path in (real, twin, holdout, reference, model) if path is not None]
     check_apart([output], given)
@@ -371,6 +382,7 @@ def audit(
                 train,
                 known,
                 splits=splits,
+                policy=rules,
                 slow=slow,
                 seed=seed,
                 jobs=threads(jobs),
@@ -380,6 +392,7 @@ def audit(
             report = described(report, {"cohort": real})
             report.save(output)
             show_audit(report, output, quiet, as_json)
+            stop_unless_passed(report, strict)
             return
         assert twin is not None
         roles: dict[str, Any] = {"label": train.label, "covariates": (), "kind": train.kind}
@@ -399,6 +412,7 @@ def audit(
             gene_sets=gene_sets or (),
             gene_ids=gene_ids,
             generator=known,
+            policy=rules,
             slow=slow,
             seed=seed,
             jobs=threads(jobs),
@@ -408,6 +422,7 @@ def audit(
         report = described(report, files)
         report.save(output)
     show_audit(report, output, quiet, as_json)
+    stop_unless_passed(report, strict)
 
 
 @app.command()
@@ -456,12 +471,13 @@ def list_(
     what: Annotated[Listed, typer.Argument(metavar="WHAT", help="What to list.")],
     as_json: JSON = False,
 ) -> None:
-    """List generators, metrics, attacks or datasets."""
+    """List generators, metrics, attacks, datasets or policies."""
     rows, show = {
         Listed.generators: (listings.generator_rows, terminal.print_generators),
         Listed.metrics: (listings.metric_rows, terminal.print_metrics),
         Listed.attacks: (listings.attack_rows, terminal.print_attacks),
         Listed.datasets: (listings.dataset_rows, terminal.print_datasets),
+        Listed.policies: (listings.policy_rows, terminal.print_policies),
     }[what]
     (terminal.print_json if as_json else show)(rows())
 
@@ -472,6 +488,12 @@ def show_audit(report: AuditReport, output: Path, quiet: bool, as_json: bool) ->
         terminal.print_json(report.to_dict())
     elif not quiet:
         terminal.print_audit(report, output)
+
+
+def stop_unless_passed(report: AuditReport, strict: bool) -> None:
+    """End with exit code 1 where the verdict of the policy is not ``pass``, if that is wanted."""
+    if strict and report.verdict["outcome"] != "pass":
+        raise typer.Exit(1)
 
 
 def described(report: AuditReport, files: Mapping[str, Path]) -> AuditReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 
@@ -59,6 +60,13 @@ def attack_rows() -> list[dict[str, Any]]:
         }
         for attack in map(attacks.get, attacks.names())
     ]
+
+
+def policy_rows() -> list[dict[str, Any]]:
+    """Return what each policy of the program asks for, and why."""
+    from .policy import profiles, read_policy
+
+    return [asdict(read_policy(name)) for name in profiles()]
 
 
 def dataset_rows() -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from .metrics import tables as aggregates
 from .metrics._ceilings import Ceiling, Role, ceiling_of, ceilings
 from .metrics._controls import mean_profile, outliers, scrambled_genes, shuffled_labels
 from .provenance import provenance
-from .results import AuditReport, MetricResult, Omitted
+from .results import AuditReport, MetricResult, Omitted, without_policy
 
 Progress = Callable[[int, int, str], None]
 DE_GENES = "de_genes"
@@ -214,7 +214,7 @@ def _tables(
 def verdict(omitted: Sequence[Omitted]) -> dict[str, Any]:
     """Return the verdict of an audit without attacks."""
     reasons = ["no attacks run", "fidelity and utility say nothing about what the twin gives away"]
-    return {"policy": None, "outcome": "not judged", "reasons": [*reasons, *lost(omitted)]}
+    return without_policy("not judged", [*reasons, *lost(omitted)])
 
 
 def lost(omitted: Sequence[Omitted]) -> list[str]:

@@ -32,6 +32,7 @@ class Listed(StrEnum):
     metrics = "metrics"
     attacks = "attacks"
     datasets = "datasets"
+    policies = "policies"
 
 
 REAL = Annotated[
@@ -110,6 +111,17 @@ PUBLIC = Annotated[
 LEDGER = Annotated[
     Path | None,
     typer.Option("--ledger", metavar="FILE", help="Ledger of the cohort: this release is added to what it holds."),
+]
+POLICY = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="NAME|FILE",
+        help="What must hold before the twin is handed on: internal, partner, open, or a YAML file.",
+    ),
+]
+STRICT = Annotated[
+    bool, typer.Option("--strict", help="Exit code 1 unless the verdict under --policy is pass; the report is written.")
 ]
 SETTINGS = Annotated[
     list[str] | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,8 @@ class AuditReport:
     provenance
         Versions, shapes, roles, seeds, settings and times; no path outside the names given.
     verdict
-        ``policy``, ``outcome`` and ``reasons``.
+        ``policy`` (name or ``None``), ``title``, ``outcome``, ``reasons``, and ``checks``, what the policy asks
+        (`twinseq.verdict.Check` as plain values); none without a policy.
     metrics, omitted
         Figures, and those that could not be computed with the reason.
     tables
@@ -332,6 +333,11 @@ class AuditReport:
             for name in {*TABLES, *OF_CELLS, *UNLISTED}.difference(self.tables):
                 (folder / f"{name}.tsv").unlink(missing_ok=True)
         return folder
+
+
+def without_policy(outcome: str, reasons: Iterable[str]) -> dict[str, Any]:
+    """Return the verdict of an audit that was held against no policy: what the attacks found."""
+    return {"policy": None, "title": "", "outcome": outcome, "reasons": list(reasons), "checks": []}
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -54,6 +54,15 @@ HEADLINES = {
     "library_size_ks": "Library sizes, KS distance",
     "c2st_auc_trees": "Told from real, AUC, ideal 0.5",
 }
+MARKS = {"fail": "red", "inconclusive": "yellow", "review": "yellow", "pass": "green"}
+THRESHOLDS = {
+    "auc": ("AUC of the strongest attack, upper end", "at most"),
+    "tpr_at_1": ("members named at 1 false alarm in 100, upper end", "at most"),
+    "groups": ("AUC within a group, beyond which somebody has to look", "at most"),
+    "exact_copies": ("copied samples", "at most"),
+    "donors": ("donors", "at least"),
+    "epsilon": ("ε of a claim of differential privacy", "at most"),
+}
 LEGEND = (
     "real data: what other real samples reach in the twin's place. known-bad: what a twin spoilt on purpose gets. "
     "The report says how to read each figure."
@@ -158,8 +167,36 @@ def print_audit(report: AuditReport, folder: Path) -> None:
     _print_omitted(report.omitted)
     if report.red_team is not None:
         _print_red_team(report.red_team)
-    say(": ".join(["Verdict", report.verdict["outcome"], *report.verdict["reasons"][:1]]), "bold")
+    _print_verdict(report.verdict)
     say(f"Report: {folder / 'report.html'}")
+
+
+def _print_verdict(verdict: Mapping[str, Any]) -> None:
+    """Print what follows; under a policy, every check with its reason, what decides first."""
+    if not verdict.get("checks"):
+        say(": ".join(["Verdict", verdict["outcome"], *verdict["reasons"][:1]]), "bold")
+        return
+    say(f"Checks of policy {shorten(verdict['policy'])}", "bold")
+    outcomes = {check["reason"]: check["outcome"] for check in verdict["checks"]}
+    for reason in verdict["reasons"]:
+        outcome = outcomes[reason]
+        say(f"  {outcome}: {reason}", MARKS[outcome])
+    say(f"Verdict under policy {shorten(verdict['policy'])}: {verdict['outcome']}", f"bold {MARKS[verdict['outcome']]}")
+
+
+def print_policies(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the policies, a block each: every threshold with its reason."""
+    for row in rows:
+        _line(out, f"{row['name']}  {row['title']}", "bold", len(row["name"]))
+        say(f"    {row['about']}")
+        say(f"    attackers of level {row['attacker']}. {row['attacker_why']}")
+        for key, (title, direction) in THRESHOLDS.items():
+            if (limit := row[key]) is not None:
+                say(f"    {title}: {direction} {limit['value']:g}. {limit['why']}")
+        for floor in row["fidelity"]:
+            wanted = ", else ".join(f"{name} {direction} {value:g}" for name, direction, value in floor["first_of"])
+            say(f"    {floor['question']} {wanted}. {floor['why']}")
+    say("Your own: a .yaml file with the same keys, or `based_on: partner` and what differs; see docs/policies.md.")
 
 
 def _print_red_team(red_team: RedTeam) -> None:

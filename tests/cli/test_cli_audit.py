@@ -32,7 +32,7 @@ def check_schema(content: dict) -> None:
     assert {key: type(value) for key, value in content.items() if key != "red_team"} == kinds
     assert content["red_team"] is None or isinstance(content["red_team"], dict)
     assert content["schema"] == 1
-    assert set(content["verdict"]) == {"policy", "outcome", "reasons"}
+    assert set(content["verdict"]) == {"policy", "title", "outcome", "reasons", "checks"}
     assert content["verdict"]["outcome"] in ("not judged", "leak", "no leak found", "inconclusive")
     assert {"versions", "roles", "cohorts", "seed", "jobs", "seconds", "created"} <= set(content["provenance"])
     for metric in content["metrics"]:

@@ -51,4 +51,4 @@ def reasons_of(checks: Sequence[Check]) -> list[str]:
         leads = decided == PASS and check in first
         return not check.counts, SEVERITY.index(check.outcome), not leads
 
-    return [check.reason for check in sorted(checks, key=rank)]
+    return list(dict.fromkeys(check.reason for check in sorted(checks, key=rank)))
