@@ -31,11 +31,16 @@ def basics(given: dict[str, Cohort], main: str, seed: int, jobs: int, seconds: d
     return {
         "versions": {name: version(name) for name in PACKAGES},
         "roles": given[main].roles(),
-        "cohorts": {name: {"samples": cohort.n_samples, "genes": cohort.n_genes} for name, cohort in given.items()},
+        "cohorts": {name: _size(cohort) for name, cohort in given.items()},
         "seed": seed,
         "jobs": jobs,
         "seconds": {part: round(spent, 2) for part, spent in seconds.items()},
     }
+
+
+def _size(cohort: Cohort) -> dict[str, int]:
+    donors = {} if cohort.donor is None else {"donors": len(set(cohort.donors().tolist()))}
+    return {"samples": cohort.n_samples, **donors, "genes": cohort.n_genes}
 
 
 def provenance(
