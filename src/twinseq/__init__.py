@@ -26,16 +26,17 @@ if TYPE_CHECKING:
     from .cohort import Cohort
     from .io import read, write
     from .plan import plan
+    from .release import release
 
 __all__ = [
     "Cohort", "attacks", "audit", "audit_procedure", "build_basis", "camda", "datasets", "de", "generators", "metrics",
-    "plan", "read", "write",
+    "plan", "read", "release", "write",
 ]  # fmt: skip
 __version__ = version("twinseq")
 
 _HOME = {
     "Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "build_basis": "basis", "plan": "plan",
-    "read": "io", "write": "io",
+    "read": "io", "release": "release", "write": "io",
 }  # fmt: skip
 
 

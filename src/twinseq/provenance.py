@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+
+import scipy.sparse as sp
 
 from .cohort import Cohort, shorten
 from .metrics import Comparison, NotComputableError
@@ -77,3 +83,37 @@ def provenance(
             "notes": dict(_notes(main)),
         }
     return out
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the program's own source files: what another state of them has made is not taken up."""
+    found = hashlib.sha256()
+    home = Path(__file__).parent
+    for path in sorted(home.rglob("*.py")):
+        found.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def content_digest(cohort: Cohort) -> str:
+    """Return the SHA-256 of all that a generator can see of a cohort: profiles, names and the columns with a role."""
+    found = hashlib.sha256(json.dumps(cohort.roles(), sort_keys=True).encode())
+    for names in (cohort.genes, cohort.adata.obs_names):
+        found.update("\0".join(map(str, names)).encode(errors="replace"))
+    stated = [name for name in (cohort.label, cohort.donor, cohort.cell_type, *cohort.covariates) if name is not None]
+    found.update(cohort.obs[stated].to_csv(index=False).encode(errors="replace"))
+    for _, part in cohort.chunks():
+        arrays = (part.indptr, part.indices, part.data) if sp.issparse(part) else (part,)
+        for values in arrays:
+            found.update(str(values.dtype).encode() + values.tobytes())
+    return found.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, or of a folder: that of names and sums of its files, as ``sha256sum``."""
+    if path.is_dir():
+        parts = sorted(part for part in path.rglob("*") if part.is_file())
+        lines = [f"{file_digest(part)}  {part.relative_to(path).as_posix()}\n" for part in parts]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
