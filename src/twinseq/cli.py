@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import __version__, basis_command, benchmark_command, camda_command, listings, plan_command, terminal
+from . import (
+    __version__,
+    basis_command,
+    benchmark_command,
+    camda_command,
+    listings,
+    plan_command,
+    release_command,
+    serve_command,
+    terminal,
+)
 from .errors import ConfigError, TwinseqError, shorten
 from .options import (
     BASIS,
@@ -79,6 +89,8 @@ app.add_typer(basis_command.app, name="basis")
 app.add_typer(benchmark_command.app, name="benchmark")
 app.add_typer(camda_command.app, name="camda")
 app.command(epilog=plan_command.EXAMPLES)(plan_command.plan)
+app.command(epilog=serve_command.EXAMPLES)(serve_command.serve)
+app.command(epilog=release_command.EXAMPLES)(release_command.release)
 
 PARTS = ("train", "holdout", "reference")
 INTERRUPTED = 130
