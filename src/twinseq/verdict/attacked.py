@@ -97,7 +97,7 @@ def _auc(evidence: Evidence, limit: Limit) -> Check:
     low, high = (told(end, limit.value) for end in interval)
     figure = (
         f"{_who(strongest.level)} tells members from outsiders with an AUC of {told(value, limit.value)} ({low} to "
-        f"{high}), where 0.5 is a coin flip and the policy allows {limit.value:.2f}"
+        f"{high}; {_spoken(strongest.attack)}), where 0.5 is a coin flip and the policy allows {limit.value:.2f}"
     )
     promised = None if evidence.promised is None else evidence.promised.auc
     outcome, reason = _weighed(evidence, outcome, figure, value, interval, limit.value, promised)
@@ -164,7 +164,8 @@ def _weighed(
     if outcome == PASS and evidence.unplayed:
         return (INCONCLUSIVE if "T0" in evidence.unplayed else REVIEW), f"{figure}. But {evidence.unplayed}"
     if outcome == PASS:
-        return PASS, f"{figure}."
+        sees = evidence.headline is not None and evidence.headline.leaks
+        return PASS, f"{figure}.{' Attackers do see something, within what is allowed.' if sees else ''}"
     if promised is not None and promised <= limit:
         return PASS, (
             f"{figure}. The audit alone cannot show that it holds, with too few donors; the guarantee of differential "
@@ -194,7 +195,7 @@ def _lacking(evidence: Evidence, value: float, interval: Interval, limit: float)
     if not needed < MOST_NEEDED:
         return few
     step = 10 ** max(1, int(math.log10(needed)) - 1)
-    return f"{few} About {math.ceil(needed / step) * step:,} of each would do, were the figure the same."
+    return f"{few} About {math.ceil(round(needed / step, 6)) * step:,} of each would do, were the figure the same."
 
 
 def _groups(evidence: Evidence, limit: Limit) -> Check | None:
