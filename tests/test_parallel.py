@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import twinseq as ts
 from twinseq import datasets, generators, parallel
 from twinseq.audit import audit_procedure
 from twinseq.errors import CohortError, ConfigError
-from twinseq.parallel import ClusterError, run
+from twinseq.generators import _count_histograms, _segments
+from twinseq.generators._pseudobulk import Pseudobulk
+from twinseq.parallel import ClusterError, in_processes, on_cluster, run, spread
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
@@ -60,8 +63,6 @@ def test_work_goes_to_other_processes(scheduler):
 
 def test_cohorts_on_disk_are_worked_on_elsewhere(scheduler, tmp_path):
     """Cell types are fitted wherever there is room, from the file that all see."""
-    import twinseq as ts
-
     cells = datasets.simulate_cells(3, 3, 40, cells_per_donor=30, n_cell_types=2)
     ts.write(cells, tmp_path / "c.h5ad")
     stored = ts.read(tmp_path / "c.h5ad", lazy=True)
@@ -74,6 +75,99 @@ def test_cohorts_on_disk_are_worked_on_elsewhere(scheduler, tmp_path):
     here = [fitted(part) for part in parts]
     for one, other in zip(here, run(fitted, parts, scheduler=scheduler), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def added(common, number):
+    return common[number % 2] + number
+
+
+def test_work_that_is_shared_out_comes_in_order_from_anywhere(scheduler):
+    common, wanted = [10, 20], [10, 21, 12, 23, 14]
+    assert list(spread(added, range(5), common)) == wanted
+    assert list(spread(added, range(5), common, jobs=2)) == wanted
+    with in_processes(2):
+        assert list(spread(added, range(5), common)) == wanted
+    with on_cluster(scheduler):
+        assert list(spread(added, range(5), common)) == wanted
+        assert list(spread(added, range(5), [1, 2])) == [1, 3, 3, 5, 5]
+    assert list(spread(added, (), common)) == []
+
+
+@pytest.fixture
+def cells(tmp_path, monkeypatch):
+    """Cells on disk that make five segments."""
+    monkeypatch.setattr(_segments, "SEGMENT", 50)
+    datasets.write_cells(tmp_path / "cells.h5ad", n_cases=3, n_controls=3, n_genes=30, cells_per_donor=40)
+    return tmp_path / "cells.h5ad"
+
+
+def learnt(cohort, name, jobs=1):
+    return generators.create(name).fit(cohort, seed=3, jobs=jobs)
+
+
+def same_model(one, other):
+    pairs = zip(sorted(one._state().items()), sorted(other._state().items()), strict=True)
+    return all(name == label and np.array_equal(a, b) for (name, a), (label, b) in pairs)
+
+
+@pytest.mark.parametrize("name", ["scdesign2", "cell-copula"])
+def test_a_model_is_the_same_bytes_whoever_learns_it(scheduler, cells, name):
+    stored = ts.read(cells, lazy=True)
+    here = learnt(stored, name)
+    assert same_model(here, learnt(stored, name, jobs=2))
+    assert same_model(here, learnt(ts.read(cells, lazy=False), name))
+    with on_cluster(scheduler):
+        assert same_model(here, learnt(stored, name))
+    with in_processes(2):
+        assert same_model(here, learnt(stored, name))
+
+
+def test_sums_that_noise_is_added_to_are_the_same_from_anywhere(scheduler, cells):
+    stored = ts.read(cells, lazy=True)
+    codes = np.arange(stored.n_samples, dtype=np.intp) % 2
+    here = Pseudobulk.of(stored, codes, 2).sums
+    assert here.counts.sum() == stored.dense().sum()
+    with on_cluster(scheduler):
+        there = Pseudobulk.of(stored, codes, 2).sums
+    assert (here.counts != there.counts).nnz == (here.squares != there.squares).nnz == 0
+    np.testing.assert_array_equal(here.totals, there.totals)
+
+
+def test_a_worker_lost_half_way_changes_no_model(scheduler, cells, monkeypatch):
+    stored = ts.read(cells, lazy=True)
+    here = learnt(stored, "scdesign2")
+    killed = []
+
+    def deadly(*given):
+        for number, segment in enumerate(_segments.segments(*given)):
+            if number == 3 and not killed:
+                client = parallel.connected(scheduler)[1]
+                with client:
+                    # Those that hold what is shared by all, and results that have not been fetched.
+                    killed.append(next(iter(client.run(os.getpid).values())))
+                os.kill(killed[0], signal.SIGKILL)
+            yield segment
+
+    monkeypatch.setattr(_count_histograms, "segments", deadly)
+    with on_cluster(scheduler):
+        assert same_model(here, learnt(stored, "scdesign2"))
+    assert killed
+
+
+def test_a_scheduler_without_workers(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(parallel, "PATIENCE", 0.5)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as empty:
+        address = empty.scheduler_address
+        with pytest.raises(ConfigError, match=f"scheduler at {address} has no workers"), on_cluster(address):
+            pass
+
+
+def test_workers_that_do_not_see_the_file(scheduler, cells):
+    stored = ts.read(cells, lazy=True)
+    cells.rename(cells.with_name("elsewhere.h5ad"))
+    with on_cluster(scheduler), pytest.raises((ClusterError, CohortError), match=r"cells\.h5ad"):
+        learnt(stored, "scdesign2")
 
 
 @pytest.mark.slow

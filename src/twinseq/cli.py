@@ -53,14 +53,17 @@ from .options import (
     PUBLIC,
     QUIET,
     REAL,
+    SCHEDULER,
     SEED,
     SETTINGS,
     STRICT,
     TIME,
     Listed,
+    check_shared_out,
     inputs,
     join_fractions,
     known_to_attackers,
+    left_on_disk,
     made_private,
     on_basis,
     parse_fractions,
@@ -69,6 +72,7 @@ from .options import (
     preset_of,
     read_cohort,
     threads,
+    working_at,
 )
 from .terminal import progress, say, warn
 
@@ -154,6 +158,7 @@ def generate(
         int | None, typer.Option("--n", metavar="N", help="Samples to draw. [as many as in REAL]", min=1)
     ] = None,
     lazy: LAZY = None,
+    scheduler: SCHEDULER = None,
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
@@ -186,13 +191,16 @@ def generate(
         read_releases(ledger)
     preset = preset_of(generator, preset)
     started = time.perf_counter()
-    with warnings_kept() as warned, progress(quiet) as step:
+    lazy = left_on_disk(real, lazy, scheduler)
+    with warnings_kept() as warned, working_at(scheduler), progress(quiet) as step:
         model = generators.create(generator, preset=preset, **chosen)
         step(0, 3, "reading")
         cohort = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired, lazy)
         if private_copula and cohort.cell_type is not None:
             generator = PRIVATE_CELLS
             model = generators.create(generator, **chosen)
+        if scheduler is not None:
+            check_shared_out(model, cohort)
         with basis_built(public, cohort, basis_beside(output)):
             step(1, 3, "learning and drawing")
             model.fit(cohort, seed=seed, jobs=threads(jobs))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,6 +85,14 @@ LAZY = Annotated[
     typer.Option(
         "--lazy/--no-lazy",
         help="Leave REAL (.h5ad, .zarr) on disk and read it in parts. [where it would take a quarter of the memory]",
+    ),
+]
+SCHEDULER = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers learn from single cells; they have to see REAL. Changes no result.",
     ),
 ]
 SEED = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same result.", min=0)]
@@ -307,6 +316,50 @@ def read_cohort(
         paired=paired,
         lazy=lazy,
     )
+
+
+@contextmanager
+def working_at(scheduler: str | None) -> Iterator[None]:
+    """Have the work that generators share out done at a Dask scheduler, where one is named.
+
+    Raises
+    ------
+    ConfigError
+        There is no scheduler at the address, or it has no workers.
+    """
+    if scheduler is None:
+        yield
+        return
+    from .parallel import on_cluster
+
+    with on_cluster(scheduler):
+        yield
+
+
+def left_on_disk(real: Path, lazy: bool | None, scheduler: str | None) -> bool | None:
+    """Return whether REAL stays on disk: for a cluster, where it can, so that its path is sent and not its content."""
+    from .containers import CONTAINERS
+    from .tables import table_suffix
+
+    if lazy is None and scheduler is not None and table_suffix(real) in CONTAINERS:
+        return True
+    return lazy
+
+
+def check_shared_out(model: Generator, cohort: Cohort) -> None:
+    """Refuse a cluster for a generator that would not use it.
+
+    Raises
+    ------
+    ConfigError
+        The generator learns from this cohort in one piece.
+    """
+    cells = cohort.cell_type is not None and model.info.name == "copula"
+    if not (model.info.in_parts or cells):
+        raise ConfigError(
+            f"--scheduler: generator '{model.info.name}' learns from this cohort in one piece. Leave --scheduler out, "
+            "or take one that learns single cells in parts (`twinseq list generators`)."
+        )
 
 
 def inputs(real: Path, obs: Path | None) -> list[Path]:

@@ -210,14 +210,19 @@ class StoredMatrix:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": _Kept(self._kept.pointers)}  # a band is large, and quick to be read again
+        return {**self.__dict__, "_kept": _Kept()}  # large, and quick to be read again
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
     def _read(self, start: int, stop: int) -> Any:
         """Return rows ``start … stop − 1`` of the selection."""
-        part = self._span(start, stop) if self._rows is None else self._picked(self._rows[start:stop])
+        if self._rows is None:
+            part = self._span(start, stop)
+        else:
+            rows = self._rows[start:stop]
+            together = len(rows) > 0 and bool((np.diff(rows) == 1).all())
+            part = self._span(int(rows[0]), int(rows[-1]) + 1) if together else self._picked(rows)
         return part if self._columns is None else part[:, self._columns]
 
     def _picked(self, rows: NDArray[np.intp]) -> Any:

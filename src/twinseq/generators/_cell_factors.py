@@ -16,16 +16,14 @@ Source: Halko, Martinsson & Tropp 2011, *SIAM Review* 53:217; Donoho, Gavish & J
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ..parallel import run
+from ..parallel import spread
 from ._cell_scores import LEAST_TOLD, ScoreTable
-from ._count_histograms import class_parts, library_places
+from ._count_histograms import library_places
+from ._segments import Segment, segments
 
 Floats = NDArray[np.float64]
 PASSES = 4
@@ -71,13 +69,11 @@ def cell_factors(
     sums = np.zeros((len(cells), n_genes))
     for turn in range(PASSES):
         products = [np.zeros((n_genes, width)) for _ in tables]
-        for part in class_parts(cohort, codes):
-            pieces = [(tables[code], counts, groups[rows], bases[code]) for code, rows, counts in part]
-            multiply = partial(_multiply, with_sums=turn == 0)
-            for (code, *_), (product, found) in zip(part, run(multiply, pieces, jobs), strict=True):
+        pieces = ((segment, bases, turn == 0) for segment in segments(cohort, codes, groups))
+        for own_products, own, own_sums in spread(_multiply, pieces, tables, jobs):
+            for code, product in own_products.items():
                 products[code] += product
-                for group, total in found:
-                    sums[group] += total
+            sums[own] += own_sums
         means = sums / np.maximum(cells, 1.0)[:, None]
         strengths: list[Floats] = []
         for code, basis in enumerate(bases):
@@ -97,17 +93,22 @@ def cell_factors(
 
 
 def _multiply(
-    piece: tuple[ScoreTable, Any, NDArray[np.intp], Floats], with_sums: bool
-) -> tuple[Floats, list[tuple[int, Floats]]]:
-    """Return the second moments of some cells' scores times a basis, and sums of the scores of each donor."""
-    table, counts, groups, basis = piece
-    part = table.part(counts, library_places(counts))
-    product = part.transposed_times(part.times(basis))
-    if not with_sums:
-        return product, []
-    present = np.unique(groups)
-    indicator = (groups[:, None] == present).astype(float)
-    return product, list(zip(present.tolist(), part.transposed_times(indicator).T, strict=True))
+    tables: list[ScoreTable], piece: tuple[Segment, list[Floats], bool]
+) -> tuple[dict[int, Floats], NDArray[np.intp], Floats]:
+    """Return, of a segment, the second moments of scores times the basis of each class, and sums of scores by group."""
+    segment, bases, with_sums = piece
+    own, where = np.unique(segment.groups, return_inverse=True)
+    sums = np.zeros((len(own) if with_sums else 0, segment.n_genes))
+    products: dict[int, Floats] = {}
+    for cells in segment.parts():
+        for code, rows, counts in cells:
+            part = tables[code].part(counts, library_places(counts))
+            product = part.transposed_times(part.times(bases[code]))
+            products[code] = products[code] + product if code in products else product
+            if with_sums:
+                present, place = np.unique(where[rows], return_inverse=True)
+                sums[present] += part.transposed_times((place[:, None] == np.arange(len(present))).astype(float)).T
+    return products, own if with_sums else own[:0], sums
 
 
 def _latent_loadings(axes: Floats, values: Floats, told: Floats, freedom: float) -> Floats:

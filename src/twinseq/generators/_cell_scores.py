@@ -43,8 +43,10 @@ class ScoreTable:
 
     Parameters
     ----------
-    keys, corrections
-        Gene, place and count of each entry of the class's histogram in one number, and the score less that of zero.
+    starts
+        Where the entries of each gene and place that occurs begin in the class's histogram, ``n_genes × n_places + 1``.
+    counts, corrections
+        Count of each entry, and its score less that of zero.
     zeros
         Score of a zero at each place that occurs, ``n_places × n_genes``.
     row_of_place
@@ -53,7 +55,8 @@ class ScoreTable:
         Variance of the scores before they were standardised, ``n_genes``; 0 for genes that tell nothing.
     """
 
-    keys: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
     corrections: Floats
     zeros: Floats
     row_of_place: NDArray[np.intp]
@@ -94,18 +97,18 @@ class ScoreTable:
         told = np.where(histogram.seen() >= SEEN, np.maximum(square - mean**2, 0.0), 0.0)
         scale = np.where(told > 0, 1.0 / np.sqrt(told + LEAST_TOLD), 0.0)
         corrections = (counts - zeros[rows, genes]) * scale[genes]
-        keys = _keys(genes, histogram.levels, histogram.values)
-        return cls(keys, corrections, (zeros - mean) * scale, row_of_place, told)
+        many = np.bincount(genes * len(places) + rows, minlength=n_genes * len(places))
+        starts = np.concatenate([[0], np.cumsum(many)]).astype(np.int64)
+        return cls(starts, histogram.values, corrections, (zeros - mean) * scale, row_of_place, told)
 
     def part(self, counts: sp.csr_matrix, places: NDArray[np.int64]) -> ScorePart:
         """Return the scores of some cells of the class, ``n × n_genes``."""
-        cell = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-        keys = _keys(counts.indices, places[cell], np.maximum(counts.data, 0).astype(np.int64))
-        found = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
-        # A stored zero has no entry.
-        values = np.where(counts.data > 0, self.corrections[found], 0.0) if len(self.keys) else np.zeros(0)
+        rows = self.row_of_place[places]
+        values = np.zeros(len(counts.data))
+        entries = counts.indptr, counts.indices, counts.data.astype(np.int64)
+        _look_up(*entries, rows, len(self.zeros), self.starts, self.counts, self.corrections, values)
         sparse = sp.csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)
-        return ScorePart(self.zeros, self.row_of_place[places], sparse)
+        return ScorePart(self.zeros, rows, sparse)
 
 
 @dataclass(frozen=True)
@@ -141,10 +144,25 @@ def interval_scores(below: Any, above: Any) -> Floats:
     return scores
 
 
-def _keys(genes: NDArray[Any], places: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
-    """Return gene, place and count in one number, in the order of histograms."""
-    keys: NDArray[np.int64] = ((genes.astype(np.int64) * GRID + places) << 25) | values
-    return keys
+@kernel
+def _look_up(
+    pointers: NDArray[Any], genes: NDArray[Any], values: NDArray[np.int64], rows: NDArray[np.intp], n_places: int,
+    starts: NDArray[np.int64], counts: NDArray[np.int64], corrections: Floats, found: Floats,
+) -> None:  # fmt: skip
+    """Write the correction of each count of some cells; that of a zero is 0."""
+    for cell in range(len(pointers) - 1):
+        for at in range(pointers[cell], pointers[cell + 1]):
+            if values[at] <= 0:
+                continue
+            run = genes[at] * n_places + rows[cell]
+            low, high = starts[run], starts[run + 1] - 1
+            while low < high:
+                middle = (low + high) // 2
+                if counts[middle] < values[at]:
+                    low = middle + 1
+                else:
+                    high = middle
+            found[at] = corrections[low]
 
 
 @kernel

@@ -5,16 +5,16 @@ r"""The model of one class of cells: count margins, a Gaussian copula over the f
 
 with F that of the cell's library size where margins have an offset. Fitting takes two passes over parts of a cohort:
 one for tables of counts (`_count_histograms`), one for the second moments of normal scores. The uniform v are drawn
-in the order of the cells of a class, so that they do not hang on how the cohort was cut; sums of floating-point
-numbers agree to rounding.
+in the order of the cells of a class, so that they do not hang on how the cohort is cut.
 
 Source: Sun, Song, Li & Li 2021, *Genome Biology* 22:163.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from scipy.special import ndtr, ndtri
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from ..cohort import Cohort
-from ..parallel import run
-from ._count_histograms import CountHistogram, class_parts, draw_places, grid_sizes, library_places
+from ..parallel import spread
+from ._count_histograms import CountHistogram, draw_places, grid_sizes, library_places
 from ._count_margins import CountMargins, fit_histogram
 from ._count_tables import count_steps, distributional_transform, quantiles
 from ._library_margins import fit_library_margins
+from ._segments import Segment, segments
 
 Floats = NDArray[np.float64]
 RARE = 0.8
@@ -147,12 +148,18 @@ class ScoreMoments:
     def __post_init__(self) -> None:
         self.total, self.squares = np.zeros(self.n_genes), np.zeros((self.n_genes, self.n_genes))
 
-    def add(self, total: Floats, squares: Floats, scores: Floats | None) -> None:
-        """Take in the sums over some cells, and their scores where they are few."""
-        self.total += total
-        self.squares += squares
-        if scores is not None:
+    def add(self, scores: Floats) -> None:
+        """Take in some cells, ``n × n_genes``."""
+        self.total += scores.sum(axis=0)
+        self.squares += scores.T @ scores
+        if self.few:
             self.kept.append(scores)
+
+    def join(self, later: ScoreMoments) -> None:
+        """Take in the cells behind other moments of the class."""
+        self.total += later.total
+        self.squares += later.squares
+        self.kept += later.kept
 
     def correlation(self, n: int, shrinkage: float | None) -> Floats:
         """Return the correlation of ``n`` cells' scores, moved towards 0; ``None``: by Ledoit and Wolf if few."""
@@ -172,6 +179,45 @@ class ScoreMoments:
         return correlation
 
 
+@dataclass(frozen=True)
+class Scorer:
+    """How the normal scores of one class are had.
+
+    Parameters
+    ----------
+    together, margins
+        Genes under the copula, and their margins.
+    unit
+        Library size to which means belong; ``None`` without an offset.
+    stream
+        Source of the uniform v of the first cell of the class.
+    few
+        Whether the class has no more cells than genes.
+    """
+
+    together: NDArray[np.intp]
+    margins: CountMargins
+    unit: float | None
+    stream: np.random.Generator
+    few: bool
+
+    def stream_at(self, cell: int) -> np.random.Generator:
+        """Return the source of the v from the ``cell``-th cell of the class on."""
+        stream = copy.deepcopy(self.stream)
+        bits = stream.bit_generator
+        assert isinstance(bits, np.random.PCG64)  # of which one step is one uniform number
+        bits.advance(cell * len(self.together))
+        return stream
+
+    def scores(self, counts: Any, stream: np.random.Generator) -> Floats:
+        """Return the normal scores of cells, ``n × len(together)``; ``counts`` are of all genes."""
+        exposures = None if self.unit is None else grid_sizes()[library_places(counts)] / self.unit
+        dense = counts[:, self.together].toarray().astype(np.int64)
+        levels = distributional_transform(dense, self.margins, stream.random(dense.shape), exposures=exposures)
+        scores: Floats = ndtri(np.clip(levels, EXTREME, 1 - EXTREME))
+        return scores
+
+
 def fit_types(
     cohort: Cohort,
     codes: NDArray[np.intp],
@@ -187,26 +233,19 @@ def fit_types(
     -------
     The models, and the number of genes in each that had to be given a simpler family.
     """
-    threads = max(1, jobs // len(histograms))
     unit = library_unit(histograms) if by_library else 1.0
-    fit = partial(_margins, unit=unit if by_library else None, threads=threads)
-    found = run(fit, histograms, jobs)
+    offset = unit if by_library else None
+    found = list(spread(_margins, histograms, (offset, max(1, jobs // len(histograms))), jobs))
     chosen = [_genes(histogram) for histogram in histograms]
-    moments = [
-        ScoreMoments(len(together), histogram.n_cells <= len(together))
-        for histogram, (together, _) in zip(histograms, chosen, strict=True)
-    ]
     streams = rng.spawn(len(histograms))
-    for part in class_parts(cohort, codes):
-        pieces = []
-        for code, _, counts in part:
-            together = chosen[code][0]
-            draws = streams[code].random((counts.shape[0], len(together)))
-            exposures = grid_sizes()[library_places(counts)] / unit if by_library else None
-            margins = found[code][0].take(together)
-            pieces.append((counts[:, together], margins, exposures, draws, moments[code].few))
-        for (code, *_), sums in zip(part, run(_score_sums, pieces, jobs), strict=True):
-            moments[code].add(*sums)
+    scorers = [
+        Scorer(together, margins.take(together), offset, stream, histogram.n_cells <= len(together))
+        for histogram, (margins, _), (together, _), stream in zip(histograms, found, chosen, streams, strict=True)
+    ]
+    moments = [ScoreMoments(len(scorer.together), scorer.few) for scorer in scorers]
+    for sums in spread(_segment_moments, segments(cohort, codes), scorers, jobs):
+        for code, own in sums.items():
+            moments[code].join(own)
     types = [
         CellType(together, alone, margins, moment.correlation(histogram.n_cells, shrinkage), histogram.cells, unit)
         for (together, alone), (margins, _), moment, histogram in zip(chosen, found, moments, histograms, strict=True)
@@ -220,8 +259,9 @@ def library_unit(histograms: list[CountHistogram]) -> float:
     return float(cells @ grid_sizes() / cells.sum())
 
 
-def _margins(histogram: CountHistogram, unit: float | None, threads: int) -> tuple[CountMargins, NDArray[np.int8]]:
-    """Fit the margins of one class, with an offset where there is a unit of library size."""
+def _margins(how: tuple[float | None, int], histogram: CountHistogram) -> tuple[CountMargins, NDArray[np.int8]]:
+    """Fit the margins of one class, with an offset where there is a unit of library size, on a number of threads."""
+    unit, threads = how
     if unit is None:
         return fit_histogram(histogram, threads)
     return fit_library_margins(histogram, grid_sizes() / unit, threads)
@@ -235,12 +275,15 @@ def _genes(histogram: CountHistogram) -> tuple[NDArray[np.intp], NDArray[np.intp
     return np.flatnonzero(frequent & known), np.flatnonzero(~frequent & known)
 
 
-def _score_sums(
-    piece: tuple[Any, CountMargins, Floats | None, Floats, bool],
-) -> tuple[Floats, Floats, Floats | None]:
-    """Return sums and products of the normal scores of some cells of a class, and the scores if they are to be kept."""
-    counts, margins, exposures, draws, few = piece
-    dense = counts.toarray().astype(np.int64)
-    levels = distributional_transform(dense, margins, draws, exposures=exposures)
-    scores = ndtri(np.clip(levels, EXTREME, 1 - EXTREME))
-    return scores.sum(axis=0), scores.T @ scores, scores if few else None
+def _segment_moments(scorers: list[Scorer], segment: Segment) -> dict[int, ScoreMoments]:
+    """Return the moments of the normal scores of each class in a segment."""
+    streams: dict[int, np.random.Generator] = {}
+    moments: dict[int, ScoreMoments] = {}
+    for part in segment.parts():
+        for code, _, counts in part:
+            scorer = scorers[code]
+            if code not in streams:
+                streams[code] = scorer.stream_at(int(segment.before[code]))
+                moments[code] = ScoreMoments(len(scorer.together), scorer.few)
+            moments[code].add(scorer.scores(counts, streams[code]))
+    return moments

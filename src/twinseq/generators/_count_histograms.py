@@ -8,7 +8,6 @@ cut into parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +16,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ..errors import CohortError
-from ._margins import stratum_rows
+from ..parallel import spread
+from ._segments import Segment, segments
 
 Floats = NDArray[np.float64]
 STEP = 0.05
 """Step of the grid of library sizes, natural logarithm: an offset is wrong by 1.4 % in the mean square."""
-LARGEST = 2**24
-"""Largest count: a distribution is tabulated up to there."""
 GRID = 1024
 """Places of the grid, enough for libraries of e⁵¹ counts."""
 MERGE = 1 << 20
@@ -85,24 +82,6 @@ def grid_sizes() -> Floats:
     return sizes
 
 
-def class_parts(cohort: Cohort, codes: NDArray[np.intp]) -> Iterator[list[tuple[int, NDArray[np.intp], sp.csr_matrix]]]:
-    """Yield parts of a cohort: of each class that occurs there, its number, the rows of its cells, and their counts.
-
-    Raises
-    ------
-    CohortError
-        A count is too large for a table.
-    """
-    for rows, part in cohort.chunks():
-        counts = sp.csr_matrix(part)
-        if counts.nnz and counts.data.max() > LARGEST:
-            raise CohortError(
-                f"{cohort.source}: the largest count is {counts.data.max():,.0f}; UMI counts of cells are expected, of "
-                f"at most {LARGEST:,}. For bulk profiles take copula and state no cell type."
-            )
-        yield [(code, own + rows.start, counts[own]) for code, own in stratum_rows(codes[rows])]
-
-
 def draw_places(cells: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw places on the grid as they occur in a class, smoothed by a normal kernel that keeps their variance."""
     occupied = np.flatnonzero(cells)
@@ -149,16 +128,34 @@ class HistogramBuilder:
         # Gene, place and count in one number: 2^24 is the largest count, and the grid has 2^10 places.
         keys = ((gene * GRID + places[cell]) << 25) | counts.data[positive].astype(np.int64)
         unique, weights = np.unique(keys, return_counts=True)
-        self._waiting.append((unique, weights.astype(np.int64)))
+        self._await(unique, weights.astype(np.int64))
+
+    def take(self, table: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]) -> None:
+        """Take in the `table` of further cells."""
+        keys, weights, cells = table
+        self.cells += cells
+        self._await(keys, weights)
+
+    def table(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return entries as sorted keys, their numbers of cells, and the number of cells at each place."""
+        self._merge()
+        return self._keys, self._weights, self.cells
+
+    def _await(self, keys: NDArray[np.int64], weights: NDArray[np.int64]) -> None:
+        self._waiting.append((keys, weights))
         if sum(len(key) for key, _ in self._waiting) > max(MERGE, len(self._keys)):
             self._merge()
 
     def _merge(self) -> None:
+        if not self._waiting:
+            return
         keys = np.concatenate([self._keys, *(key for key, _ in self._waiting)])
         weights = np.concatenate([self._weights, *(weight for _, weight in self._waiting)])
-        self._keys, place = np.unique(keys, return_inverse=True)
-        self._weights = np.zeros(len(self._keys), dtype=np.int64)
-        np.add.at(self._weights, place, weights)
+        order = np.argsort(keys, kind="stable")  # merges what is sorted already
+        keys, weights = keys[order], weights[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        self._keys = keys[first]
+        self._weights = np.add.reduceat(weights, first) if len(first) else weights
         self._waiting = []
 
     def finish(self) -> CountHistogram:
@@ -170,14 +167,25 @@ class HistogramBuilder:
 
 
 def count_histograms(
-    cohort: Cohort, codes: NDArray[np.intp], n_classes: int, by_library: bool = False
+    cohort: Cohort, codes: NDArray[np.intp], n_classes: int, by_library: bool = False, jobs: int = 1
 ) -> list[CountHistogram]:
-    """Return the histogram of each class, in one pass over parts of ``cohort``."""
+    """Return the histogram of each class, in one pass over the segments of ``cohort``."""
     builders = [HistogramBuilder(cohort.n_genes, by_library) for _ in range(n_classes)]
-    for part in class_parts(cohort, codes):
-        for code, _, counts in part:
-            builders[code].add(counts)
+    for tables in spread(_tables, segments(cohort, codes), by_library, jobs):
+        for code, table in tables:
+            builders[code].take(table)
     return [builder.finish() for builder in builders]
+
+
+def _tables(
+    by_library: bool, segment: Segment
+) -> list[tuple[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]]:
+    """Return the table of each class in a segment."""
+    builders: dict[int, HistogramBuilder] = {}
+    for part in segment.parts():
+        for code, _, counts in part:
+            builders.setdefault(code, HistogramBuilder(segment.n_genes, by_library)).add(counts)
+    return [(code, builder.table()) for code, builder in builders.items()]
 
 
 def histogram_of(counts: Any) -> CountHistogram:

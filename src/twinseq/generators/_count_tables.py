@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import kernel, over_genes
-from ._count_histograms import LARGEST
 from ._count_margins import CountMargins
+from ._segments import LARGEST
 
 Floats = NDArray[np.float64]
 TAIL = 1e-12

@@ -23,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
-from ._count_histograms import STEP, class_parts, grid_sizes, library_places
+from ..parallel import spread
+from ._count_histograms import STEP, grid_sizes, library_places
 from ._margins import under
+from ._segments import Segment, segments
 
 Floats = NDArray[np.float64]
 ROUNDS = 3
@@ -57,21 +59,33 @@ class DonorSums:
     logs: Floats
 
     @classmethod
-    def of(cls, cohort: Cohort, codes: NDArray[np.intp], donors: NDArray[np.intp], unit: float) -> DonorSums:
-        """Gather the sums of ``cohort`` in one pass over its parts; ``donors`` numbers the donor of each cell."""
+    def of(
+        cls, cohort: Cohort, codes: NDArray[np.intp], donors: NDArray[np.intp], unit: float, jobs: int = 1
+    ) -> DonorSums:
+        """Gather the sums of ``cohort`` in one pass over its segments; ``donors`` numbers the donor of each cell."""
         n_donors = int(donors.max()) + 1
         present, groups = np.unique(codes * n_donors + donors, return_inverse=True)
         totals = np.zeros((len(present), cohort.n_genes))
         single = np.zeros((4, len(present)))
-        for part in class_parts(cohort, codes):
-            for _, rows, counts in part:
-                places = library_places(counts)
-                exposure = grid_sizes()[places] / unit
-                own, place = np.unique(groups[rows], return_inverse=True)
-                indicator = (place == np.arange(len(own))[:, None]).astype(float)
-                totals[own] += indicator @ counts
-                single[:, own] += np.stack([exposure, exposure**2, np.ones(len(rows)), places]) @ indicator.T
+        for own, own_totals, own_single in spread(_segment_sums, segments(cohort, codes, groups), unit, jobs):
+            totals[own] += own_totals
+            single[:, own] += own_single
         return cls(present // n_donors, present % n_donors, totals, *single)
+
+
+def _segment_sums(unit: float, segment: Segment) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Return the groups in a segment, their counts, and their exposures, squares, numbers of cells and places."""
+    own, where = np.unique(segment.groups, return_inverse=True)
+    totals, single = np.zeros((len(own), segment.n_genes)), np.zeros((4, len(own)))
+    for part in segment.parts():
+        for _, rows, counts in part:
+            places = library_places(counts)
+            exposure = grid_sizes()[places] / unit
+            there, place = np.unique(where[rows], return_inverse=True)
+            indicator = (place == np.arange(len(there))[:, None]).astype(float)
+            totals[there] += indicator @ counts
+            single[:, there] += np.stack([exposure, exposure**2, np.ones(len(rows)), places]) @ indicator.T
+    return own, totals, single
 
 
 @dataclass(frozen=True)

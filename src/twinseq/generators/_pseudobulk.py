@@ -21,10 +21,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
+from ..parallel import spread
+from ._segments import Segment, segments
 
 Floats = NDArray[np.float64]
-PART = 16_384
-"""Cells that are read at once."""
 BLOCK = 2**22
 """Values of dense profiles that are held at once."""
 
@@ -55,16 +55,22 @@ def summed(cohort: Cohort, groups: NDArray[np.intp], n_groups: int) -> GroupSums
     """Add up the cells of ``cohort`` by group, a part of them at a time."""
     shape = (n_groups, cohort.n_genes)
     counts, squares = sp.csr_matrix(shape), sp.csr_matrix(shape)
-    totals = np.zeros(cohort.n_samples)
-    for rows, part in cohort.chunks(PART):
-        values = sp.csr_matrix(part, dtype=np.float64)
-        totals[rows] = np.asarray(values.sum(axis=1)).ravel()
-        n = values.shape[0]
-        member = sp.csr_matrix((np.ones(n), (groups[rows], np.arange(n))), shape=(n_groups, n))
-        counts = counts + member @ values
-        squares = squares + member @ values.multiply(values)
+    found = []
+    for own_counts, own_squares, own_totals in spread(_segment_sums, segments(cohort, groups), n_groups):
+        counts, squares = counts + own_counts, squares + own_squares
+        found.append(own_totals)
+    totals = np.concatenate(found)
     cells, squared = (np.bincount(groups, weights, n_groups).astype(np.float64) for weights in (None, totals**2))
     return GroupSums(counts.tocsr(), squares.tocsr(), cells, squared, totals, groups)
+
+
+def _segment_sums(n_groups: int, segment: Segment) -> tuple[sp.csr_matrix, sp.csr_matrix, Floats]:
+    """Return the sums of counts and of squares over each group of a segment, and the library size of each cell."""
+    values = sp.csr_matrix(segment.profiles[:], dtype=np.float64)
+    n = values.shape[0]
+    member = sp.csr_matrix((np.ones(n), (segment.groups, np.arange(n))), shape=(n_groups, n))
+    totals: Floats = np.asarray(values.sum(axis=1)).ravel()
+    return member @ values, member @ values.multiply(values), totals
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,6 @@ cohort; memory grows with classes × donors × genes and the tables of counts, n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +23,7 @@ from scipy.special import ndtr, ndtri
 
 from ..cohort import Cohort
 from ..errors import ConfigError
-from ..parallel import run
+from ..parallel import spread
 from ._base import Generator, GeneratorInfo
 from ._cell_centres import centres, class_margins, overdispersion
 from ._cell_factors import cell_factors
@@ -34,7 +33,6 @@ from ._count_histograms import (
     GRID,
     STEP,
     CountHistogram,
-    class_parts,
     count_histograms,
     draw_places,
     grid_sizes,
@@ -49,6 +47,7 @@ from ._library_margins import fit_library_margins
 from ._likelihood import LADDER, factor_log_density
 from ._margins import stratum_rows, under
 from ._registry import register
+from ._segments import class_parts
 
 Floats = NDArray[np.float64]
 
@@ -114,12 +113,11 @@ class CellCopula(Generator):
         n_classes = len(self.classes_)
         known = cohort.donor is not None
         donors = np.unique(cohort.donors(), return_inverse=True)[1] if known else np.zeros(len(codes), dtype=np.intp)
-        histograms = count_histograms(cohort, codes, n_classes, by_library=True)
+        histograms = count_histograms(cohort, codes, n_classes, by_library=True, jobs=jobs)
         self.unit_ = library_unit(histograms)
         self.cells_ = np.stack([histogram.cells for histogram in histograms])
-        sums = DonorSums.of(cohort, codes, donors, self.unit_)
-        threads = max(1, jobs // n_classes)
-        fitted = run(partial(_fit_class, unit=self.unit_, threads=threads), histograms, jobs)
+        sums = DonorSums.of(cohort, codes, donors, self.unit_, jobs)
+        fitted = list(spread(_fit_class, histograms, (self.unit_, max(1, jobs // n_classes)), jobs))
         pooled, tables = [margins for margins, _ in fitted], [table for _, table in fitted]
         effects = [gene_effects(sums, code, overdispersion(margins)) for code, margins in enumerate(pooled)]
         exposures = np.bincount(sums.classes, weights=sums.exposure).astype(np.float64)
@@ -201,8 +199,9 @@ class CellCopula(Generator):
         self.cast_ = Cast.restore(state)
 
 
-def _fit_class(histogram: CountHistogram, unit: float, threads: int) -> tuple[CountMargins, ScoreTable]:
-    """Return the margins of the cells of one class, and their scores."""
+def _fit_class(how: tuple[float, int], histogram: CountHistogram) -> tuple[CountMargins, ScoreTable]:
+    """Return the margins of the cells of one class, and their scores; given the unit of library size, and threads."""
+    unit, threads = how
     exposures = grid_sizes() / unit
     margins, _ = fit_library_margins(histogram, exposures, threads)
     return margins, ScoreTable.of(histogram, margins, exposures, threads)

@@ -21,12 +21,13 @@ from ..cohort import Cohort
 from ..errors import ConfigError, suggest
 from ._base import Generator, GeneratorInfo, class_names
 from ._cell_types import CellType, fit_types
-from ._count_histograms import class_parts, count_histograms
+from ._count_histograms import count_histograms
 from ._count_margins import CountMargins
 from ._covariates import CovariateModel
 from ._likelihood import LADDER, RIDGE
 from ._margins import stratum_rows
 from ._registry import register
+from ._segments import class_parts
 
 Floats = NDArray[np.float64]
 LIBRARIES = ("none", "offset")
@@ -77,7 +78,7 @@ class ScDesign2(Generator):
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         by_library = self.library == "offset"
-        histograms = count_histograms(cohort, codes, len(self.classes_), by_library)
+        histograms = count_histograms(cohort, codes, len(self.classes_), by_library, jobs)
         self.types_, self.fallbacks_ = fit_types(cohort, codes, histograms, by_library, self.shrinkage, rng, jobs)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
 
