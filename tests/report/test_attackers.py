@@ -106,10 +106,10 @@ def test_p_values():
 def test_outcome_and_reasons(words):
     expected = {
         "leak": ("Leak: attackers can tell who was in the training data", "Leak found", "with an AUC of up to 0.98"),
-        "no leak": ("No leak found", "no attack did better than chance", "The attacks found no leak"),
-        "inconclusive": ("Inconclusive: too few donors to tell", "with 12 members and 9", "There are too few donors"),
-        "controls failed": ("Not judged", "the null control failed", "could not be judged"),
-        "no hold-out": ("Not judged", "no hold-out: set real samples aside", "could not be judged"),
+        "no leak": ("No leak found", "No attack did better than chance", "The attacks found no leak"),
+        "inconclusive": ("Inconclusive: too few donors to tell", "With 12 members and 9", "There are too few donors"),
+        "controls failed": ("Not judged", "The null control failed", "could not be judged"),
+        "no hold-out": ("Not judged", "No hold-out: set real samples aside", "could not be judged"),
     }  # fmt: skip
     for kind, texts in expected.items():
         assert all(text in words[kind] for text in ("What attackers can find out", *texts)), kind
@@ -139,9 +139,10 @@ def test_controls_that_were_not_made_are_said(words):
     assert "None were made." in words["no hold-out"]
 
 
-def test_the_section_stands_before_what_the_twin_is_worth():
+def test_the_section_stands_after_what_the_twin_is_worth():
     page = without_plotly(render(attacked(leak())))
-    assert page.index('id="verdict"') < page.index('id="attackers"') < page.index('id="fidelity"')
+    order = ("verdict", "utility", "biology", "attackers", "privacy", "controls", "method", "provenance")
+    assert sorted(order, key=lambda anchor: page.index(f'<section id="{anchor}"')) == list(order)
     levels = [int(tag[1]) for tag, _ in Elements(page).tags if re.fullmatch(r"h[1-6]", tag)]
     assert all(after <= before + 1 for before, after in pairwise(levels))
 

@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 from .. import __version__
 from ..attacks import LEVELS
 from ..metrics import get, names
-from ..report.render import _asset, _environment, _policy
+from ..report.render import _asset, _environment, _policy, _sheets
 from ..report.text import in_plot, json_block, shown
 from .board import PRIVACY, Board, Key, Place, Standing, View
 from .drilldown import _digits, catalogue, drilldown
@@ -61,7 +61,7 @@ def render(board: Board, store: Store, folder: Path, title: str | None = None) -
             failures=_failures(board),
             panels=Markup(json_block([{"data": [], "layout": {}}])),
             board=Markup(json_block(_payload(board, store, folder))),
-            style=Markup(_asset("style.css") + _asset("leaderboard.css")),
+            sheets=_sheets("style.css", "print.css", "leaderboard.css"),
             plotly=plotly,
             scripts=scripts,
             policy=_policy(plotly, *scripts),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ..report.figures._figure import Figure, Key, Panel, Table, axis, numbers
-from ..report.render import _asset, _environment, _policy
+from ..report.render import _asset, _environment, _policy, _sheets
 from ..report.text import in_plot, json_block, shown
 from .words import CONTRAST_WORDS, EXPLANATION, ceiling_rows, donors_in_words, route_rows, tracing_rows
 
@@ -39,7 +39,7 @@ def render(plan: Plan) -> str:
             figures=figures,
             panel_number=lambda panel: places[id(panel)],
             panels=Markup(json_block([{"data": panel.data, "layout": panel.layout} for panel in panels])),
-            style=Markup(_asset("style.css")),
+            sheets=_sheets("style.css", "print.css", "plan.css"),
             plotly=plotly,
             script=script,
             policy=_policy(plotly, script),

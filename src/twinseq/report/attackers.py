@@ -70,6 +70,11 @@ class ControlRow:
     note: str
     result: str
 
+    @property
+    def tone(self) -> str:
+        """CSS class of the result."""
+        return {"passed": "pass", "failed": "fail"}.get(self.result, "open")
+
 
 @dataclass(frozen=True)
 class Attackers:

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 
 import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ..policy import PRACTICES
 from ..results import AuditReport
 from .attackers import TITLE, attackers
 from .claims import TITLE as PROMISES
 from .claims import promises
+from .figures.frontier import frontier
+from .frontier import settings_table
+from .outline import outline
+from .provenance import origin
 from .rows import MEMORISATION
 from .sections import of_cells, sections
 from .text import json_block
-from .words import header, omitted_rows, provenance_rows, summary, verdict
+from .verdict import verdict
+from .words import header, omitted_rows, summary
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Style sheets of a page: what always holds, and the dark colours, which have an element of their own."""
+
+    always: Markup
+    dark: Markup
 
 
 def render(report: AuditReport) -> str:
@@ -32,33 +47,47 @@ def render(report: AuditReport) -> str:
     -------
     The page, with plotly.js inside it once.
     """
-    parts, attacked = sections(report), attackers(report)
-    figures = [] if attacked is None else list(attacked.figures)
-    figures.extend(figure for part in parts for figure in part.all_figures)
+    parts, attacked, promised, placed = sections(report), attackers(report), promises(report), frontier(report)
+    # In the order of the page, so that panels are numbered from its head to its foot.
+    figures = [] if placed is None else [placed]
+    figures.extend(figure for part in parts if part.part != "Privacy" for figure in part.all_figures)
+    figures.extend([] if attacked is None else attacked.figures)
+    figures.extend(figure for part in parts if part.part == "Privacy" for figure in part.all_figures)
     panels = [panel for figure in figures for panel in figure.panels]
     numbers = {id(panel): index for index, panel in enumerate(panels)}
     plotly, script = Markup(get_plotlyjs()), Markup(_asset("page.js"))
     memorised = sum(row.flag == MEMORISATION for part in parts for row in part.all_rows)
     definitions = [(row.title, row.formula, row.reference) for part in parts for row in part.all_rows if row.formula]
+    omitted, made, short = omitted_rows(report), origin(report), summary(report, memorised)
     page = (
         _environment()
         .get_template("page.html.j2")
         .render(
             title=header(report),
-            verdict=verdict(report),
-            summary=summary(report, memorised),
+            contents=outline(
+                parts,
+                "" if attacked is None else TITLE,
+                PROMISES if promised else "",
+                omitted=bool(omitted),
+                origin=bool(made.files or made.tables),
+            ),
+            verdict=verdict(report, short[0] if report.metrics else ""),
+            frontier=placed,
+            summary=short,
             attackers=attacked,
             attackers_title=TITLE,
-            promises=promises(report),
+            promises=promised,
             promises_title=PROMISES,
             sections=parts,
             of_cells=of_cells(report),
-            omitted=omitted_rows(report),
+            omitted=omitted,
             definitions=definitions,
-            provenance=provenance_rows(report),
+            settings=settings_table(report),
+            practices=PRACTICES,
+            origin=made,
             panel_number=lambda panel: numbers[id(panel)],
             panels=Markup(json_block([{"data": panel.data, "layout": panel.layout} for panel in panels])),
-            style=Markup(_asset("style.css")),
+            sheets=_sheets("style.css", "report.css", "print.css"),
             plotly=plotly,
             script=script,
             policy=_policy(plotly, script),
@@ -66,6 +95,11 @@ def render(report: AuditReport) -> str:
     )
     # A lone surrogate from a wrongly decoded table cannot be written as UTF-8.
     return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _sheets(*names: str) -> Sheets:
+    """Return the style sheets of a page; all pages share the colours."""
+    return Sheets(Markup("".join(_asset(name) for name in ("tokens.css", *names))), Markup(_asset("dark.css")))
 
 
 def _policy(*scripts: str) -> str:

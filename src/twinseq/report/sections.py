@@ -72,6 +72,11 @@ class Section:
     missing: tuple[str, ...]
 
     @property
+    def part(self) -> str:
+        """Part of the page that it belongs to."""
+        return PARTS.get(self.key, FURTHER)
+
+    @property
     def all_rows(self) -> tuple[Row, ...]:
         """All metric rows of the section in the order of the page."""
         return self.rows + self.further + self.community
@@ -84,14 +89,20 @@ class Section:
 
 TITLES = {
     "cells": "Single cell",
+    "utility": "Utility: training on the twin",
     "fidelity": "Fidelity",
+    "covariates": "Covariates",
     "biology": "Biology",
     "pathways": "Pathways: enrichment of gene sets",
-    "utility": "Utility: training on the twin",
-    "covariates": "Covariates",
-    "privacy": "Distances: how near the twin lies to its training data",
     "paper": "Community benchmark",
+    "privacy": "Distances: how near the twin lies to its training data",
 }
+PARTS = {
+    "cells": "Utility", "utility": "Utility", "fidelity": "Utility", "covariates": "Utility", "paper": "Utility",
+    "biology": "Biology", "pathways": "Biology", "privacy": "Privacy",
+}  # fmt: skip
+"""Part of the page that a section belongs to; groups of metrics that we do not know are parts of their own."""
+FURTHER = "Further"
 LEADS = {
     "cells": (
         "Would an analyst of the twin's cells find the same cell types, in the same shares, with the same genes? "
@@ -207,7 +218,9 @@ def sections(report: AuditReport) -> tuple[Section, ...]:
     """Return the sections that have something to say, in the order of the page."""
     if not report.metrics:
         return ()
-    known = [*TITLES, *dict.fromkeys(metric.group for metric in report.metrics if metric.group not in TITLES)]
+    unknown = dict.fromkeys(metric.group for metric in report.metrics if metric.group not in TITLES)
+    # Distances come last, next to the attacks.
+    known = [*(key for key in TITLES if key != "privacy"), *unknown, "privacy"]
     made = [_section(report, key, index) for index, key in enumerate(known)]
     # Distances of samples say nothing of cells, whose donors the attacks are about.
     always = () if of_cells(report) else ("privacy",)

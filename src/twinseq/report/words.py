@@ -1,8 +1,8 @@
-"""The page in words: what was compared, the verdict, the summary, what is missing, how it was made."""
+"""The page in words: what was compared, the summary, what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,66 +12,9 @@ from .questions import readable
 from .text import number, percent, shown
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The verdict area: a CSS class, a headline and the reasons."""
-
-    tone: str
-    headline: str
-    policy: str
-    reasons: tuple[str, ...]
-
-
-OUTCOMES = {
-    "pass": "Passed",
-    "review": "Needs review",
-    "fail": "Failed",
-    "inconclusive": "Inconclusive",
-    "leak": "Leak found",
-    "no leak found": "No leak found",
-}
-TONES = {"leak": "fail", "no leak found": "pass"}
-
-
-def verdict(report: AuditReport) -> Verdict:
-    """Return the verdict; without attacks there is none."""
-    outcome = str(report.verdict.get("outcome") or "not judged").replace("_", " ")
-    reasons = report.verdict.get("reasons") or ()
-    reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
-    if outcome in OUTCOMES:
-        tone, headline = TONES.get(outcome, outcome), OUTCOMES[outcome]
-    elif report.red_team is None:
-        tone, headline = "open", "Not judged: no attacks run"
-    else:
-        tone, headline = "open", "Not judged" if outcome == "not judged" else f"Not judged: {shown(outcome)}"
-    policy = report.verdict.get("policy")
-    reasons = tuple(shown(reason, 400) for reason in reasons if str(reason).strip(". ").lower() not in headline.lower())
-    return Verdict(tone, headline, shown(policy) if policy else "", reasons)
-
-
 def omitted_rows(report: AuditReport) -> list[tuple[str, str, str]]:
     """Return what could not be computed: title, group, reason."""
     return [(shown(readable(item.name)), shown(item.group), shown(item.reason, 400)) for item in report.omitted]
-
-
-def provenance_rows(report: AuditReport) -> list[tuple[str, str]]:
-    """Return the provenance as a flat list of setting and value."""
-    return [(shown(key, 80), shown(value, 200)) for key, value in _flat(report.provenance)]
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _flat(item, f"{prefix} › {key}" if prefix else str(key))
-    elif isinstance(value, list | tuple) and not any(isinstance(item, Mapping) for item in value):
-        yield prefix, ", ".join(map(str, value)) or "none"
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value, start=1):
-            yield from _flat(item, f"{prefix} {index}")
-    elif isinstance(value, bool):
-        yield prefix, "yes" if value else "no"
-    else:
-        yield prefix, "none" if value is None else str(value)
 
 
 @dataclass(frozen=True)

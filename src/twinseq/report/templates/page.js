@@ -24,6 +24,7 @@
 
   const layoutOf = (layout, style, plot) => {
     const colour = (name) => style.getPropertyValue(name).trim();
+    const size = document.documentElement.classList.contains("printing") ? 10.5 : 12;
     const axis = {
       gridcolor: colour("--grid"), linecolor: colour("--faint"), zerolinecolor: colour("--rule"), zerolinewidth: 1,
       showline: true, ticks: "outside", ticklen: 4, tickcolor: colour("--faint"), automargin: true, fixedrange: touch,
@@ -32,14 +33,16 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
       margin: { l: 34, r: 14, t: 22, b: 46 }, dragmode: touch ? false : "zoom",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--faint"), activecolor: colour("--ink") },
-      font: { family: style.getPropertyValue("--sans").trim(), size: 12, color: colour("--muted") },
+      font: { family: style.getPropertyValue("--sans").trim(), size, color: colour("--muted") },
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--rule"), font: { color: colour("--ink"), size: 12 }, align: "left",
       },
       ...themed(layout, style), width: plot.clientWidth, height: plot.clientHeight,
     };
-    full.xaxis = { ...axis, ...full.xaxis };
-    full.yaxis = { ...axis, ...full.yaxis };
+    for (const name of ["xaxis", "yaxis"]) {
+      full[name] = { ...axis, ...full[name] };
+      full[name].title = { ...full[name].title, font: { size } };
+    }
     return full;
   };
 
@@ -58,7 +61,41 @@
   const drawAll = () => plots.forEach(draw);
 
   drawAll();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+
+  // The system decides between light and dark until the reader does.
+  const sheet = document.getElementById("dark");
+  const button = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const pressed = (dark) => button.setAttribute("aria-pressed", String(dark));
+  let chosen = false;
+  pressed(system.matches);
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const dark = button.getAttribute("aria-pressed") !== "true";
+    chosen = true;
+    sheet.media = dark ? "screen" : "not all";
+    pressed(dark);
+    drawAll();
+  });
+  system.addEventListener("change", () => {
+    if (!chosen) pressed(system.matches);
+    drawAll();
+  });
+
+  // The contents tell where the reader is.
+  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
+  const places = [...links.keys()].map((id) => document.getElementById(id));
+  const mark = () => {
+    const here = places.filter((place) => place.getBoundingClientRect().top < innerHeight / 3).pop() ?? places[0];
+    for (const [id, link] of links) {
+      if (id === here.id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  if (places.length) {
+    addEventListener("scroll", mark, { passive: true });
+    mark();
+  }
   document.querySelectorAll("details").forEach((details) =>
     details.addEventListener("toggle", () => details.open && details.querySelectorAll(".plot").forEach(draw)));
 
