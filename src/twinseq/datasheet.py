@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mimetypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ CONTEXT: dict[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -51,6 +52,7 @@ CONTEXT: dict[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -83,6 +85,8 @@ class Made:
         The guarantee in words; empty where none is given.
     limits
         Sentences on what the twin must not be used for, besides `LIMITS`.
+    empty
+        Columns that hold nothing, and why.
     licence
         Address or words; empty where none was stated.
     version
@@ -93,6 +97,7 @@ class Made:
     how: Sequence[str]
     promise: str = ""
     limits: Sequence[str] = ()
+    empty: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
     version: str = ""
 
@@ -132,12 +137,11 @@ def datasheet(files: Sequence[Path], samples: Path, twin: Cohort, report: AuditR
         "license": made.licence or NO_LICENCE,
         "version": "1.0.0",
         "datePublished": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "creator": {"@type": "sc:SoftwareApplication", "name": "twinseq", "softwareVersion": made.version},
         "citeAs": f"{made.name}, synthetic twin made with twinseq {made.version}",
         "keywords": ["synthetic data", "RNA-seq", "gene expression", *(["single cell"] if twin.cell_type else [])],
         "isLiveDataset": False,
         "distribution": [_file(path) for path in files],
-        "recordSet": [_records(samples, twin.obs, _first_column(samples))],
+        "recordSet": [_records(samples, twin.obs, made.empty)],
         "variableMeasured": {
             "@type": "sc:PropertyValue",
             "name": "gene expression",
@@ -179,11 +183,11 @@ def _file(path: Path) -> dict[str, Any]:
     }
 
 
-def _records(samples: Path, obs: pd.DataFrame, names: str) -> dict[str, Any]:
+def _records(samples: Path, obs: pd.DataFrame, empty: Mapping[str, str]) -> dict[str, Any]:
     """Return the description of the sample table, a field for each column."""
-    columns = {names: ("sc:Text", "Name of the synthetic sample; no person's")}
+    columns = {_first_column(samples): ("sc:Text", "Name of the synthetic sample; no person's")}
     for name, column in obs.items():
-        columns[str(name)] = (_type(column), "" if column.notna().any() else "Left empty: it was given no role")
+        columns[str(name)] = (_type(column), f"Left empty: {empty[str(name)]}" if str(name) in empty else "")
     return {
         "@type": "cr:RecordSet",
         "@id": "samples",

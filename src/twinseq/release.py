@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from . import metrics as registry
 from .audit import described_generator
 from .cohort import Cohort
 from .dp.claims import read_releases
@@ -37,8 +38,8 @@ from .releasing.twin import Twin, check_name, checked, make_twin
 from .results import AuditReport
 
 TWIN = "twin.h5ad"
-FINAL = 40
-"""Weight of the twin of all donors in the progress bar."""
+DRAWN, FINAL = 20, 40
+"""Weights in the progress bar of drawing the twin of all donors, and of all that is done with it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def release(
     splits: int = 5,
     n: int | None = None,
     twin: str = TWIN,
+    metrics: Sequence[str] | None = None,
     survival: tuple[str, str] | None = None,
     gene_sets: Sequence[str | Path] = (),
     gene_ids: str | Path | None = None,
@@ -120,8 +122,8 @@ def release(
         Samples of the twin; as many as in the cohort by default.
     twin
         Name of the twin's file, without a folder; it begins with ``twin.`` and tells the format.
-    survival, gene_sets, gene_ids, slow
-        As for `audit`.
+    metrics, survival, gene_sets, gene_ids, slow
+        As for `audit`. What a policy asks for and is not among ``metrics`` cannot be judged.
     keep_model
         Whether the fitted model is written too, under a name that says that it must not be released.
     ledger
@@ -159,11 +161,13 @@ def release(
     folder = Path(folder)
     started = time.perf_counter()
     check_free(folder)
-    check_name(twin)
+    check_name(twin, cohort)
     chosen_policy = read_policy(policy)
+    for metric in metrics or ():
+        registry.get(metric)
     if splits < 1:
         raise ConfigError(f"At least 1 split is needed, not {splits}.")
-    question = Question(splits, slow, survival, gene_sets, gene_ids, seed)
+    question = Question(splits, metrics, slow, survival, gene_sets, gene_ids, seed)
     procedure = stated(cohort, generator, preset, settings or {}, epsilon, delta, basis)
     if ledger is not None:
         _check_ledger(Path(ledger), procedure.generator)
@@ -180,17 +184,20 @@ def release(
     def told(done: int, _: int, text: str) -> None:
         progress(done, total, text)
 
+    def drawing(done: int, of: int, text: str) -> None:
+        progress(question.weight + DRAWN * done // max(of, 1), total, f"twin of all donors: {text}")
+
     def finishing(done: int, of: int, text: str) -> None:
-        progress(question.weight + FINAL * done // max(of, 1), total, f"twin of all donors: {text}")
+        progress(question.weight + DRAWN + (FINAL - DRAWN) * done // max(of, 1), total, f"twin of all donors: {text}")
 
     report = cross_fitted(ordered, procedure.generator, question, kept, given, jobs, told)
     before = listed(folder)
     with atomic_folder(folder) as scratch:
         with warnings_kept() as warned:
-            finishing(0, 1, "learning and drawing")
+            drawing(0, 1, "learning and drawing")
             made = make_twin(
                 cohort, procedure.generator, scratch, twin, n, seed, jobs, keep_model=keep_model,
-                ledger=None if ledger is None else Path(ledger), progress=finishing,
+                ledger=None if ledger is None else Path(ledger), progress=drawing,
             )  # fmt: skip
         report = checked(report, cohort, made, seed, jobs, finishing)
         notes = [*words.notes(made.claim is not None, procedure.choice), *warned]

@@ -41,13 +41,14 @@ class Question:
     ----------
     splits
         Number of partitions.
-    slow, survival, gene_sets, gene_ids
+    metrics, slow, survival, gene_sets, gene_ids
         As for `twinseq.audit`.
     seed
         Seed of partitions, fits and attacks.
     """
 
     splits: int = 5
+    metrics: Sequence[str] | None = None
     slow: bool = False
     survival: tuple[str, str] | None = None
     gene_sets: Sequence[str | Path] = ()
@@ -116,14 +117,15 @@ def cross_fitted(
             dealt = _dealt(cohort, known, question, number, jobs, told)
             first = first or dealt
         if not done:
-            measured = [metric.name for metric in reports[0].metrics] if reports else None
+            measured = [metric.name for metric in reports[0].metrics] if reports else question.metrics
             found, report = _one(dealt, known, question, number, measured, jobs, told)
             kept.write(key, _coded(found, names), report)
         every.append(kept.found(key))
         reports.append(kept.report(key))
     assert first is not None
     told = _Told(progress, question.splits, question)
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrivacyWarning)
         trial, _ = set_up(first, known, question.seed, 0)
         red_team, curves = conclude(first, trial, every, known, question.seed, jobs, told.attack)
     report = merged(reports)

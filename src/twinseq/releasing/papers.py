@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..datasheet import LIMITS, Made, as_json, datasheet
+from ..errors import shorten
 from ..results import AuditReport
 from . import words
 from .folder import MODEL, digests, write_sums
@@ -52,13 +53,14 @@ def write_papers(
         For the data sheet.
     """
     made = how_made(report, twin, procedure)
-    limits = _limits(twin)
+    empty = _empty(report, twin)
+    limits = [f"Column '{shorten(name, 40)}' is left empty: {why}." for name, why in empty.items()]
     sheet = datasheet(
         twin.files,
         twin.samples,
         twin.cohort,
         report,
-        Made(name, made, _promise(twin), limits, licence, report.provenance["versions"]["twinseq"]),
+        Made(name, made, _promise(twin), limits, empty, licence, report.provenance["versions"]["twinseq"]),
     )
     (folder / SHEET).write_text(as_json(sheet), encoding="utf-8", errors="replace")
     outgoing = (*twin.files, folder / SHEET)
@@ -92,10 +94,10 @@ def _shown(value: object) -> str:
     return Path(value).name if isinstance(value, str) else str(value)
 
 
-def _limits(twin: Twin) -> list[str]:
-    if not twin.empty:
-        return []
-    return [f"Columns left empty, since they were given no role: {', '.join(twin.empty)}."]
+def _empty(report: AuditReport, twin: Twin) -> dict[str, str]:
+    """Return the columns that hold nothing, and why."""
+    donor = report.provenance["roles"].get("donor")
+    return {name: "no donor of a twin exists" if name == donor else "it was given no role" for name in twin.empty}
 
 
 def _promise(twin: Twin) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..audit import audit
 from ..cohort import Cohort
+from ..containers import CONTAINERS
 from ..dp.claims import Claim, add_release, beside, write_claim
 from ..drawing import draw_to_file
 from ..errors import ConfigError, shorten
@@ -18,6 +19,7 @@ from ..io import check_target, read, samples_beside
 from ..measurement import Progress
 from ..private import claim_of
 from ..results import AuditReport
+from ..tables import table_suffix
 from .folder import MODEL
 
 STEM = "twin"
@@ -62,19 +64,25 @@ class Twin:
     claim: Claim | None
 
 
-def check_name(name: str) -> None:
-    """Refuse a name of the twin's file that is none, or whose format cannot be written.
+def check_name(name: str, cohort: Cohort) -> None:
+    """Refuse a name of the twin's file that is none, or whose format cannot be written or hold the cohort's columns.
 
     Raises
     ------
     ConfigError
-        It does not begin with ``twin.``, or there is no such format.
+        It does not begin with ``twin.``, there is no such format, or the format cannot store a column of this name.
     """
     if not name.startswith(f"{STEM}.") or Path(name).name != name:
         raise ConfigError(
             f"The twin's file is named {STEM} with an ending, such as {STEM}.h5ad, not '{shorten(name)}'."
         )
     check_target(name)
+    slashed = [str(column) for column in (*cohort.obs.columns, *cohort.adata.var.columns) if "/" in str(column)]
+    if slashed and table_suffix(Path(name)) in CONTAINERS:
+        raise ConfigError(
+            f"The column '{shorten(slashed[0])}' has a '/' in its name, which {name} cannot store. Rename the column, "
+            f"or have the twin written as a table ({STEM}.csv.gz)."
+        )
 
 
 def make_twin(

@@ -21,6 +21,8 @@ ADVICE = {
     "fail": "The policy is not met. The twin should not leave under it.",
     "inconclusive": "The audit cannot tell. Treat the twin as unsafe to share: absence of evidence is no evidence.",
 }
+MAY_LEAVE = "MAY LEAVE THE INSTITUTION, IF THE COMMITTEE SAYS SO"
+STAYS_TOO = "THE TWIN AND ITS PAPERS, WHICH UNDER THIS POLICY STAY INSIDE AS WELL"
 LARGER = (
     "The audit's twins are made of a third of the donors each, the released twin of all. With more donors each one "
     "weighs less: as a rule, attacks on the released twin do worse, and its figures are better. Neither was measured."
@@ -73,7 +75,7 @@ def readme(
         _paragraph(f"Verdict{policy}: {OUTCOMES.get(outcome, outcome.upper())}."),
         _paragraph(ADVICE.get(outcome, "No policy was applied; read the report before anything leaves.")),
         _list(verdict.get("reasons", ())),
-        "MAY LEAVE THE INSTITUTION, IF THE COMMITTEE SAYS SO",
+        MAY_LEAVE if outcome in ("pass", "review") else STAYS_TOO,
         _list(outgoing),
         "STAYS INSIDE, WHATEVER THE VERDICT",
         _list(f"{name}: {what}" for name, what in inside.items()),
