@@ -11,9 +11,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from . import metrics as registry
+from .attacks import LEVELS
+from .attacks import names as attack_names
 from .cohort import Cohort
 from .dp.claims import Claim
-from .errors import ConfigError
+from .errors import ConfigError, shorten, suggest
 from .geneids import Matched, match
 from .generators import Generator
 from .genesets import read_gene_sets
@@ -42,7 +44,7 @@ def audit(
     gene_sets: Sequence[str | Path] = (),
     gene_ids: str | Path | None = None,
     jackknife: int = 20,
-    attacks: bool | None = None,
+    attacks: bool | Sequence[str] | None = None,
     generator: Generator | None = None,
     claim: Claim | None = None,
     policy: str | Path | Policy | None = None,
@@ -85,7 +87,8 @@ def audit(
         Number of groups of donors, of the real data and of the twin, that are left out in turn for the intervals of
         differential expression. With 0, or with too few donors, these are bootstrap intervals over genes.
     attacks
-        Whether to attack the twin; by default where all metrics are run.
+        Whether to attack the twin; by default where all metrics are run. Names of attacks and threat levels: only
+        these are played, and no policy is passed by them alone.
     generator
         What the twin was made with, for attackers who know it (T2) and, where it is fitted, hold it (T3).
     claim
@@ -114,9 +117,11 @@ def audit(
     CohortError
         Genes, kind or classes do not match, real sets share donors or profiles, or gene sets cannot be used.
     ConfigError
-        A metric or a policy of this name does not exist, or time and event are one column or have another role.
+        A metric, attack or policy of this name does not exist, or time and event are one column or have another role.
     """
     rules = None if policy is None else read_policy(policy)
+    only = () if attacks is None or isinstance(attacks, bool) else tuple(dict.fromkeys(attacks))
+    check_attacks(only)
     chosen = [registry.get(name) for name in (registry.names() if metrics is None else metrics)]
     if metrics is None and train.cell_type is None:
         chosen = [metric for metric in chosen if "cells" not in metric.needs]
@@ -139,7 +144,7 @@ def audit(
     check_disjoint(ordered)
     matched = _matched(ordered["train"], gene_sets, gene_ids)
 
-    attacked = metrics is None if attacks is None else attacks
+    attacked = metrics is None if attacks is None else bool(attacks)
     steps = Steps(progress, total=n_steps(chosen, metrics is None) + (N_ATTACK_STEPS if attacked else 0))
     # One thread for linear algebra: results stay the same to the last bit, and small matrices gain nothing from more.
     with threadpool_limits(1):
@@ -149,7 +154,7 @@ def audit(
             tables = ALL_TABLES if metrics is None else ()
             report = measure(ordered, chosen, survival, matched, jackknife, seed, jobs, steps, tables=tables)
         if attacked:
-            report = _attacked(report, ordered, generator, slow, seed, jobs, steps)
+            report = _attacked(report, ordered, generator, slow, only, seed, jobs, steps)
     if claim is not None:
         report = dataclasses.replace(report, ledger=(claim.to_dict(),))
     if rules is not None:
@@ -242,6 +247,7 @@ def _attacked(
     ordered: dict[str, Cohort],
     generator: Generator | None,
     slow: bool,
+    only: Sequence[str],
     seed: int,
     jobs: int,
     steps: Steps,
@@ -266,8 +272,11 @@ def _attacked(
         seed,
         jobs,
         steps.attack,
+        only,
     )
-    extra = {} if generator is None else {"generator": described_generator(generator)}
+    extra: dict[str, Any] = {} if generator is None else {"generator": described_generator(generator)}
+    if only:
+        extra["attacks"] = list(only)
     return dataclasses.replace(
         report,
         provenance={**report.provenance, **extra},
@@ -275,6 +284,20 @@ def _attacked(
         tables={**report.tables, **({"attack_roc": curves} if len(curves) else {})},
         red_team=red_team,
     )
+
+
+def check_attacks(names: Iterable[str]) -> None:
+    """Refuse names that are neither those of attacks nor of threat levels.
+
+    Raises
+    ------
+    ConfigError
+        One is not; the message says what was probably meant.
+    """
+    known = (*LEVELS, *attack_names())
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"There is no attack or threat level '{shorten(name)}'{suggest(name, known)}")
 
 
 def known_generator(generator: Generator, genes: Iterable[str]) -> KnownGenerator:

@@ -46,6 +46,20 @@ def attacks(aucs: Mapping[str, float]) -> list[dict[str, Any]]:
     return rows
 
 
+def judgement(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return what two policies make of a twin, by the AUC of the strongest attack alone."""
+    auc = max((row["value"] for row in rows if row["part"] == "headline"), default=0.5)
+    found = []
+    for policy, limit in (("internal", 0.85), ("board.yaml", 0.6)):
+        outcome = "pass" if auc <= limit else "fail"
+        reason = f"An AUC of {auc:.2f}; the policy allows {limit}."
+        found += [
+            {"part": "verdict", "name": policy, "group": "verdict", "status": outcome, "reason": reason},
+            {"part": "check", "name": "auc", "group": policy, "value": auc, "status": outcome, "reason": reason},
+        ]
+    return tuple(found)
+
+
 def plant(
     folder: Path, cell: str, cohort: str, generator: str, split: int, rows: list[dict[str, Any]], report: bool = True
 ) -> None:
@@ -55,6 +69,8 @@ def plant(
     store.write(
         Outcome(f"{cell}a", "audit", cohort, generator, split, "done", figures=tuple(rows), seconds=9.0, cpu=8.0)
     )
+    verdict = judgement(rows)
+    store.write(Outcome(f"{cell}v", "verdict", cohort, generator, split, "done", figures=verdict, rests_on=f"{cell}a"))
     if report:
         place = store.report(f"{cell}a")
         place.mkdir(parents=True, exist_ok=True)

@@ -103,6 +103,16 @@ gene_sets: [sets.gmt]
         ("cohorts:\n  - {dataset: tb-blod-44}\n" + COPULA, ", line 2", "did you mean 'tb-blood-44'?"),
         ("cohorts:\n  - simulate: {n_case: 3}\n" + COPULA, ", line 2", "did you mean 'n_cases'?"),
         ("cohorts:\n  - simulate: {}\n    kind: coutns\n" + COPULA, ", line 3", "kind: 'coutns' is not known"),
+        (
+            SIMULATED + COPULA + "attacks: [mean_tracin]\n",
+            ", line 5",
+            "attacks[0]: 'mean_tracin' is not known; did you",
+        ),
+        (SIMULATED + COPULA + "attacks: [T4]\n", ", line 5", "attacks[0]: 'T4' is not known"),
+        (SIMULATED + COPULA + "policies: [partnr]\n", ", line 5", "policies[0]: 'partnr' is not known; did you mean"),
+        (SIMULATED + COPULA + "policies: [open, open]\n", ", line 5", "policies[1]: a policy 'open' is named already"),
+        (SIMULATED + COPULA + "policies: [no.yaml]\n", ", line 5", "policies[0]: there is no file"),
+        (SIMULATED + COPULA + "policies: partner\n", ", line 5", "policies: expected a list"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(grid, tmp_path, text, line, words):
@@ -111,6 +121,22 @@ def test_what_is_wrong_is_named_with_its_line(grid, tmp_path, text, line, words)
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'grid.yaml'}{line}:")
     assert words in message
+
+
+def test_attacks_and_policies_by_name(grid, tmp_path):
+    (tmp_path / "board.yaml").write_text("based_on: partner\nauc: {at_most: 0.65, why: decided}\n", encoding="utf-8")
+    found = grid(SIMULATED + COPULA + "attacks: [mean_tracing, T1]\npolicies: [open, board.yaml]\n")
+    assert (found.attacks, found.slow, found.chosen) == (True, False, ("mean_tracing", "T1"))
+    assert [policy.name for policy in found.policies] == ["open", "board.yaml"]
+    assert found.policies[1].auc.value == 0.65
+    plain = grid(SIMULATED + COPULA)
+    assert (plain.chosen, plain.policies) == ((), ())
+
+
+def test_a_policy_that_cannot_be_used_is_named_with_its_own_line(grid, tmp_path):
+    (tmp_path / "board.yaml").write_text("title: x\nauk: {at_most: 0.65}\n", encoding="utf-8")
+    with pytest.raises(PlaceError, match=r"board\.yaml, line 2: unknown key 'auk'"):
+        grid(SIMULATED + COPULA + "policies: [board.yaml]\n")
 
 
 def test_nothing_in_a_grid_is_executed(grid, tmp_path):

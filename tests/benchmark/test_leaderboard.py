@@ -14,7 +14,7 @@ from planted_store import QUALITY, attacks, benchmark, fail, metric, plant
 from typer.testing import CliRunner
 
 from twinseq.benchmark.leaderboard import NAMES, leaderboard
-from twinseq.benchmark.printed import escaped
+from twinseq.benchmark.printed import escaped, in_words
 from twinseq.benchmark.standings import stand
 from twinseq.benchmark.store import Store
 from twinseq.cli import app
@@ -87,11 +87,11 @@ def test_the_table_for_programs_holds_what_the_board_says(written):
 
 def test_the_table_for_print_has_one_row_a_generator(written):
     text = (written / "leaderboard.tex").read_text()
-    assert text.count(r"\begin{tabular}{lrrrrr}") == 3
+    assert text.count(r"\begin{tabular}{lrrrrrrr}") == 3
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(rows) == 3 * (1 + 5)
-    assert {row.count("&") for row in rows} == {5}
-    assert r"broken & -- & -- & -- & -- & -- \\" in rows
+    assert {row.count("&") for row in rows} == {7}
+    assert r"broken & -- & -- & -- & -- & -- & -- & -- \\" in rows
 
 
 def test_text_is_escaped_for_tex():
@@ -113,6 +113,40 @@ def test_reports_are_linked_where_they_are_and_only_there(written, tmp_path):
         assert {split["reason"] for split in splits if split["report"] is None and split["attacks"]} == {""}
     (written / "leaderboard.html").unlink()
     leaderboard(written)
+
+
+def test_verdicts_are_counted_shown_and_explained(written):
+    found = pd.read_csv(written / "leaderboard.csv").set_index(["cohort", "generator"])
+    passed, failed = found["verdict_internal_pass"], found["verdict_internal_fail"]
+    assert (passed["*"] == passed["blood"] + passed["tumour"]).all()
+    assert passed["*"].to_dict() == {"broken": 0, "copula": 0, "mvn": 0, "noisy": 8, "worse": 8}
+    assert failed["blood"].to_dict() == {"broken": 0, "copula": 4, "mvn": 4, "noisy": 0, "worse": 0}
+    data = blocks((written / "leaderboard.html").read_text())["board"]
+    assert data["policies"] == ["internal", "board.yaml"]
+    by_name = {
+        generator["name"]: row for generator, row in zip(data["generators"], data["views"][0]["rows"], strict=True)
+    }
+    assert by_name["noisy"]["verdicts"][0] == {"words": "pass", "gravest": "pass", "merit": 13}
+    assert by_name["copula"]["verdicts"][0] == {"words": "fail", "gravest": "fail", "merit": 0}
+    assert by_name["broken"]["verdicts"] == [None, None]
+    reasons = data["cohorts"][0]["rows"][1]["verdicts"]
+    assert [row[:3] for row in reasons[:2]] == [[1, "board.yaml", "fail"], [1, "internal", "fail"]]
+    assert "the policy allows 0.85" in reasons[1][3]
+
+
+def test_the_title_is_that_of_the_grid_unless_another_is_given(tmp_path):
+    store = benchmark(tmp_path, cohorts=("blood",), splits=1)
+    store.keep_title("Ours <b> & theirs")
+    leaderboard(tmp_path)
+    assert "<h1>Ours &lt;b&gt; &amp; theirs</h1>" in (tmp_path / "leaderboard.html").read_text()
+    leaderboard(tmp_path, title="Another")
+    assert "<h1>Another</h1>" in (tmp_path / "leaderboard.html").read_text()
+
+
+def test_how_twins_were_judged_in_words():
+    assert in_words({}) == "–"
+    assert in_words({"pass": 3}) == "pass"
+    assert in_words({"pass": 3, "fail": 1, "inconclusive": 2}) == "fail 1, inconclusive 2, pass 3"
 
 
 def test_what_failed_is_listed_with_its_reason(written):
@@ -223,7 +257,7 @@ def test_stores_are_merged_by_the_command(tmp_path):
     benchmark(tmp_path / "a", cohorts=("blood",), splits=1)
     plant(tmp_path / "b", "new", "tumour", "copula", 0, [metric("de_recall", 0.9)])
     ended = run("merge", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "both", "--json")
-    assert json.loads(ended.output)["taken"] == {str(tmp_path / "a"): 9, str(tmp_path / "b"): 2}
+    assert json.loads(ended.output)["taken"] == {str(tmp_path / "a"): 13, str(tmp_path / "b"): 3}
     assert set(Store(tmp_path / "both").tasks()["cohort"]) == {"blood", "tumour"}
     assert (tmp_path / "both" / "reports" / "newa" / "report.html").is_file()
     assert (tmp_path / "both" / "results" / "figures.parquet").is_file()

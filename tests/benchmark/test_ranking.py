@@ -8,7 +8,7 @@ from planted_store import attacks, benchmark, fail, metric, plant
 
 from twinseq.benchmark import ranking
 from twinseq.benchmark.standings import stand
-from twinseq.benchmark.store import Store
+from twinseq.benchmark.store import Outcome, Store
 from twinseq.errors import ConfigError
 
 
@@ -205,10 +205,19 @@ def test_what_was_written_last_counts(tmp_path):
             if file.stem[:-1] in cells:
                 os.utime(file, (1e9 - age, 1e9 - age))
     board = stand(Store(tmp_path))
-    assert board.superseded == 4
+    assert board.superseded == 6
     found = {one.generator: one.places["axis", "biology"] for one in board.views[0].standings}
     assert found["copula"].value == pytest.approx(0.9)
     assert found["mvn"].reason == "fit failed: no longer works"
+
+
+def test_a_verdict_on_an_audit_that_was_made_anew_is_none(tmp_path):
+    plant(tmp_path, "old", "blood", "copula", 0, [metric("de_recall", 0.2)])
+    store = Store(tmp_path)
+    assert stand(store).views[0].standings[0].verdicts == {"internal": {"pass": 1}, "board.yaml": {"pass": 1}}
+    store.write(Outcome("newa", "audit", "blood", "copula", 0, "done", figures=(metric("de_recall", 0.9),)))
+    board = stand(store)
+    assert (board.policies, board.views[0].standings[0].verdicts) == ((), {})
 
 
 def test_without_attacks_there_is_no_front(tmp_path):

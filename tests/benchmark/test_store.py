@@ -75,6 +75,21 @@ def test_stores_are_merged(tmp_path):
     assert ours.merge(theirs) == 0
 
 
+def test_title_and_claims_go_along_when_stores_are_merged(tmp_path):
+    ours, theirs = Store(tmp_path / "ours"), Store(tmp_path / "theirs")
+    assert theirs.title is None
+    theirs.keep_title("Ünser <b>")
+    theirs.write(outcome("one"))
+    theirs.twin("one").parent.mkdir(parents=True)
+    theirs.claim("one").write_text("{}")
+    ours.merge(theirs)
+    assert (ours.title, ours.claim("one").read_text()) == ("Ünser <b>", "{}")
+    other = Store(tmp_path / "other")
+    other.keep_title("Other")
+    ours.merge(other)
+    assert ours.title == "Ünser <b>"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("{", "no outcome of a benchmark"), ("{}", "no outcome"), (json.dumps({"schema": 99}), "written in version 99")],

@@ -9,6 +9,7 @@ from twinseq.benchmark.grid import read_grid
 from twinseq.benchmark.store import Store
 from twinseq.benchmark.tasks import parts_of, units
 from twinseq.benchmark.work import do, is_done
+from twinseq.reading import read_report
 
 
 def test_a_twin_is_made_once_and_judged_as_often_as_asked(small, tmp_path):
@@ -64,6 +65,49 @@ def test_a_copy_of_the_donors_is_judged_like_any_twin(tmp_path):
         'generators:\n  - {name: copy, command: "cp {train} {twin}"}\nmetrics: none\n'
     )
     (unit,) = units(read_grid(path))
-    _, audit = do(unit, tmp_path / "out")
+    store = Store(tmp_path / "out")
+    _, audit = do(unit, store.folder)
     strongest = [row for row in audit.figures if row["part"] == "headline" and row["group"] == "T1"]
     assert strongest[0]["value"] > 0.95
+    # A policy that is added later looks at the audit that is there, and comes to what it would have come to at once.
+    path.write_text(path.read_text() + "policies: [internal, open]\n")
+    (judged,) = units(read_grid(path))
+    assert not is_done(judged, store)
+    before = store.file(audit.task).stat().st_mtime_ns
+    _, again, verdict = do(judged, store.folder)
+    assert is_done(judged, store)
+    assert (again, store.file(audit.task).stat().st_mtime_ns) == (audit, before)
+    assert (verdict.stage, verdict.status, verdict.rests_on) == ("verdict", "done", audit.task)
+    outcomes = {row["name"]: (row["status"], row["reason"]) for row in verdict.figures if row["part"] == "verdict"}
+    assert {name: status for name, (status, _) in outcomes.items()} == {"internal": "fail", "open": "fail"}
+    assert "tells members from outsiders" in outcomes["internal"][1]
+    checks = {(row["group"], row["name"]): row for row in verdict.figures if row["part"] == "check"}
+    assert checks["internal", "auc"]["value"] == strongest[0]["value"]
+    assert checks["open", "lfc_replication"]["status"] == "inconclusive"
+    assert "not among the figures" in checks["open", "lfc_replication"]["reason"]
+    stricter = path.read_text().replace("internal, open", "partner")
+    path.write_text(stricter)
+    (other,) = units(read_grid(path))
+    assert (other.audit_key, other.verdict_key) != (judged.audit_key, judged.verdict_key)
+    assert other.audit_key == judged.audit_key
+
+
+def test_attacks_are_held_to_what_was_named_and_a_private_twin_keeps_its_promise(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text(
+        "cohorts:\n  - {simulate: {n_cases: 30, n_controls: 30, n_genes: 40}, covariates: [sex]}\n"
+        "generators:\n  - {generator: dp-copula, set: {epsilon: 8, delta: 1e-3}}\nmetrics: none\n"
+        "attacks: [mean_tracing, gan_leaks_calibrated, T1]\npolicies: [internal]\n"
+    )
+    (unit,) = units(read_grid(path))
+    store = Store(tmp_path / "out")
+    fit, audit, verdict = do(unit, store.folder)
+    assert store.claim(fit.task).exists()
+    tried = {(row["name"], row["group"]) for row in audit.figures if row["part"] == "attack"}
+    assert tried == {("mean_tracing", "T1"), ("gan_leaks_calibrated", "T1")}
+    report = read_report(store.report(audit.task))
+    assert report.ledger[0]["epsilon"] == 8
+    assert report.provenance["attacks"] == ["mean_tracing", "gan_leaks_calibrated", "T1"]
+    checks = {row["name"]: row for row in verdict.figures if row["part"] == "check"}
+    # A policy asks for all attacks, and is not passed by a choice of them.
+    assert checks["auc"]["status"] != "pass" or "guarantee" in checks["auc"]["reason"]

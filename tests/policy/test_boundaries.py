@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from planted_reports import SAFE, USEFUL, claim, controls, headline, metric, red_team, report
 
+from twinseq.errors import CohortError
 from twinseq.policy import Limit, Policy, judged, read_policy
+from twinseq.reading import read_report
 from twinseq.results import AttackResult, AuditReport, Omitted, RedTeam
 
 PARTNER = read_policy("partner")
@@ -208,6 +211,36 @@ def test_how_many_donors_would_do():
     # The upper end lies .10 above the figure and may lie .05 above it: four times the donors.
     audited = report(red_team(headline(0.65, (0.55, 0.75), leaks=False), n=100))
     assert "About 400 of each would do" in judged(audited, PARTNER).verdict["reasons"][0]
+
+
+def test_a_choice_of_attacks_passes_no_policy():
+    whole = report()
+    for chosen, outcome in (
+        (["nearest_distance"], "inconclusive"), (["T1"], "inconclusive"), (["T1", "mean_tracing"], "inconclusive"),
+        (["T0", "T1"], "pass"),
+    ):  # fmt: skip
+        part = dataclasses.replace(whole, provenance={**whole.provenance, "attacks": chosen})
+        assert judged(part, PARTNER).verdict["outcome"] == outcome, chosen
+    leaking = report(red_team(headline(0.9, (0.8, 0.95), leaks=True)))
+    part = dataclasses.replace(leaking, provenance={**whole.provenance, "attacks": ["nearest_distance"]})
+    assert judged(part, PARTNER).verdict["outcome"] == "fail"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_report_that_is_read_back_is_judged_alike(name: str, tmp_path: Path):
+    found = judged(CASES[name][2], PARTNER)
+    (tmp_path / "metrics.json").write_text(CASES[name][2].to_json(), encoding="utf-8")
+    assert judged(read_report(tmp_path), PARTNER).to_dict() == found.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "cannot be read"), ("[]", "not the figures of an audit"), ('{"schema": 7}', "version 7")],
+)
+def test_what_is_no_report(text: str, words: str, tmp_path: Path):
+    (tmp_path / "metrics.json").write_text(text, encoding="utf-8")
+    with pytest.raises(CohortError, match=words):
+        read_report(tmp_path)
 
 
 @pytest.mark.parametrize(("value", "outcome"), [(0.7, "pass"), (0.7004, "review")])

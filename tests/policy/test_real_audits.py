@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import twinseq as ts
 from twinseq.cohort import Cohort
 from twinseq.policy import judged, read_policy
 from twinseq.private import claim_of
+from twinseq.reading import read_report
 from twinseq.results import AuditReport
 
 METRICS = ["lfc_replication", "tstr_ratio_auc", "exact_copies"]
@@ -66,6 +68,15 @@ def test_the_verdict_is_right(case: tuple[str, AuditReport]):
         assert not failed & {"auc", "tpr_at_1", "epsilon"}
         assert "not good for" in report.verdict["reasons"][0]
     assert checks["donors"]["value"] == 200
+
+
+def test_what_was_saved_is_judged_as_what_was_found(case: tuple[str, AuditReport], tmp_path: Path):
+    _, report = case
+    saved = read_report(report.save(tmp_path / "report"))
+    assert saved.to_dict() == report.to_dict()
+    assert judged(saved, read_policy("partner")).verdict == report.to_dict()["verdict"] | {
+        "checks": list(report.verdict["checks"])
+    }
 
 
 def test_no_verdict_is_milder_for_an_open_release(case: tuple[str, AuditReport]):

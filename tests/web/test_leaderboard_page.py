@@ -173,9 +173,13 @@ def test_a_row_opens_on_what_lies_behind_it(opened, page):
     assert all((page.parent / link).is_file() for link in links)
     summaries = opened.ask("[...document.querySelectorAll('.drill summary')].map(s => s.textContent)")
     assert summaries == [
-        "Fidelity: 3 metrics", "Biology: 2 metrics", "Utility: 2 metrics", "Attacks at T1: 1",
+        "Policies: 8 verdicts, with reasons", "Fidelity: 3 metrics", "Biology: 2 metrics", "Utility: 2 metrics",
+        "Attacks at T1: 1",
     ]  # fmt: skip
     press(opened, opened.driver.find_element("css selector", ".drill details summary"))
+    assert "the policy allows 0.85" in opened.ask("document.querySelector('.drill details[open]').innerText")
+    press(opened, opened.driver.find_element("css selector", ".drill details summary"))
+    press(opened, opened.driver.find_elements("css selector", ".drill details summary")[1])
     assert "Correlation r" in opened.ask("document.querySelector('.drill details[open]').innerText")
     press(opened, opened.driver.find_element("css selector", ".drill a"))
     assert opened.driver.title == "audit"
@@ -184,6 +188,15 @@ def test_a_row_opens_on_what_lies_behind_it(opened, page):
     press(opened, opener(opened, "copula"))
     press(opened, opener(opened, "copula"))
     assert opened.ask("document.querySelectorAll('.drill').length") == 0
+
+
+def test_verdicts_have_a_column_that_can_be_sorted_by(opened):
+    assert text_of(opened, "noisy", "Policy internal") == "pass"
+    assert text_of(opened, "copula", "Policy internal") == "fail"
+    assert text_of(opened, "broken", "Policy board.yaml").startswith("–")
+    press(opened, heading(opened, "policy internal"))
+    assert opened.ask(ROWS) == ["noisy", "worse", "copula", "mvn", "broken"]
+    assert opened.complaints() == []
 
 
 def test_a_dash_says_why(opened):

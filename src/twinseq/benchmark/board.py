@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .evidence import Evidence
 
@@ -55,6 +55,8 @@ class Standing:
         By yardstick and threat level: whether it is on the front of the means, and in what share of resamples.
     fit_seconds
         Mean time of a fit with its twin.
+    verdicts
+        By policy: how many twins ended with which outcome.
     """
 
     generator: str
@@ -63,6 +65,7 @@ class Standing:
     places: Mapping[Key, Place]
     fronts: Mapping[tuple[Key, str], tuple[bool, float]]
     fit_seconds: float | None
+    verdicts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Board:
         As stated by the user, of all axes; empty where nothing was stated.
     superseded
         Outcomes of earlier runs that were left out.
+    policies
+        By which twins were judged.
     """
 
     views: tuple[View, ...]
@@ -112,6 +117,7 @@ class Board:
     reversed: frozenset[Key]
     weights: Mapping[str, float]
     superseded: int
+    policies: tuple[str, ...] = ()
 
     @property
     def level(self) -> str | None:

@@ -50,7 +50,8 @@ def drilldown(evidence: Evidence, taken: Floats, store: Store, page: Path) -> di
     Returns
     -------
     By generator: ``metrics`` (rows of number in the catalogue, mean, interval, real data, known-bad twin, position,
-    reason), ``attacks`` (name, level, mean AUC, interval, reason) and ``splits``.
+    reason), ``attacks`` (name, level, mean AUC, interval, reason), ``splits``, and ``verdicts`` (split, policy,
+    outcome, reasons).
     """
     every = np.ones((1, len(evidence.splits)))
     means = split_means(evidence.values, every)[0]
@@ -73,6 +74,10 @@ def drilldown(evidence: Evidence, taken: Floats, store: Store, page: Path) -> di
             rows.append([m, *map(_digits, numbers), "" if place is not None else NO_DIFFERENCE])
         found[generator] = {
             "metrics": rows,
+            "verdicts": [
+                [int(row["split"]) + 1, shown(row["name"], 40), shown(row["status"], 20), shown(row["reason"], 1200)]
+                for _, row in figures[figures["part"] == "verdict"].sort_values(["split", "name"]).iterrows()
+            ],
             "attacks": _attacks(figures[figures["part"] == "attack"], evidence.splits, taken),
             "splits": [
                 _split(figures[figures["split"] == split], tasks[tasks["split"] == split], split, store, page)

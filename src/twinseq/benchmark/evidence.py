@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,8 @@ class Evidence:
         Why a generator has no figure of a metric.
     levels
         AUC of the strongest attack by threat level, generators × splits.
+    verdicts
+        How often each outcome came out under each policy: policy to generator to outcome to number of twins.
     """
 
     cohort: str
@@ -58,6 +61,7 @@ class Evidence:
     asked: NDArray[np.bool_]
     reasons: dict[tuple[str, str], str]
     levels: dict[str, Floats]
+    verdicts: dict[str, dict[str, Counter[str]]]
 
     def without(self, generator: str) -> str:
         """Return why a generator has no figures at all, or nothing where it has some."""
@@ -151,8 +155,12 @@ def latest(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, int]:
         cell = tuple(row[CELL])
         if row["stage"] == "fit" and row["status"] == "failed":
             kept.pop((*cell, "audit"), None)
+            kept.pop((*cell, "verdict"), None)
         kept[*cell, row["stage"]] = row["task"]
-    current = tasks[tasks["task"].isin(kept.values())].reset_index(drop=True)
+    current = tasks[tasks["task"].isin(kept.values())]
+    # A verdict on an audit that has been made anew since is none.
+    stale = (current["stage"] == "verdict") & ~current["rests_on"].isin(current["task"])
+    current = current[~stale].reset_index(drop=True)
     return figures[figures["task"].isin(current["task"])], current, len(tasks) - len(current)
 
 
@@ -208,7 +216,16 @@ def gather(figures: pd.DataFrame, tasks: pd.DataFrame, cohort: str, generators: 
         asked=asked,
         reasons={(row["generator"], row["name"]): str(row["status"]) for _, row in lacking.iterrows()},
         levels=_levels(figures[figures["part"] == "headline"], generators, splits),
+        verdicts=_verdicts(figures[figures["part"] == "verdict"]),
     )
+
+
+def _verdicts(rows: pd.DataFrame) -> dict[str, dict[str, Counter[str]]]:
+    found: dict[str, dict[str, Counter[str]]] = {}
+    for _, row in rows.iterrows():
+        by_generator = found.setdefault(str(row["name"]), {})
+        by_generator.setdefault(str(row["generator"]), Counter())[str(row["status"])] += 1
+    return found
 
 
 def _levels(headlines: pd.DataFrame, generators: tuple[str, ...], splits: tuple[int, ...]) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""The grid of a benchmark: which cohorts, generators, splits, metrics and attacks, read from a YAML file and checked.
+"""The grid of a benchmark: which cohorts, generators, metrics, attacks and policies, read from a YAML file and checked.
 
 Whatever can be wrong is found here, before anything is computed: unknown keys, generators and settings that do not
 exist, files that are not there.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import generators
+from .. import attacks, generators
 from .. import metrics as registry
 from ..cohort import Cohort
 from ..datasets import names as dataset_names
@@ -22,13 +22,14 @@ from ..dp.budget import PrivacyWarning
 from ..errors import TwinseqError
 from ..metrics import GROUPS
 from ..places import Place
+from ..policy import SUFFIXES, Policy, profiles, read_policy
 
 ROLES = ("label", "donor", "cell_type", "covariates", "kind", "paired")
 SIMULATORS: Mapping[str, Callable[..., Cohort]] = {"simulate": simulate_cohort, "simulate_cells": simulate_cells}
 SOURCES = ("file", "dataset", *SIMULATORS)
 COHORT_KEYS = ("name", *SOURCES, "obs", *ROLES, "where", "genes", "scale")
 GENERATOR_KEYS = ("name", "generator", "preset", "set", "command", "timeout")
-GRID_KEYS = ("title", "cohorts", "generators", "splits", "seed", "metrics", "attacks", "gene_sets")
+GRID_KEYS = ("title", "cohorts", "generators", "splits", "seed", "metrics", "attacks", "gene_sets", "policies")
 FRACTIONS = (0.6, 0.2, 0.2)
 TIMEOUT = 3600.0
 
@@ -127,8 +128,12 @@ class Grid:
         Names of metrics.
     attacks, slow
         Whether twins are attacked, and whether attacks that fit many models take part.
+    chosen
+        Attacks and threat levels to which attackers are held; all where it is empty.
     gene_sets
         GMT files for the pathway metrics.
+    policies
+        What each audit is judged by.
     """
 
     title: str
@@ -140,7 +145,9 @@ class Grid:
     metrics: tuple[str, ...]
     attacks: bool
     slow: bool
+    chosen: tuple[str, ...]
     gene_sets: tuple[Path, ...]
+    policies: tuple[Policy, ...]
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -163,7 +170,7 @@ def read_grid(path: str | Path) -> Grid:
     _check_names(top["cohorts"], [entry.name for entry in cohorts])
     _check_names(top["generators"], [entry.name for entry in made])
     splits, fractions = _splits(top.get("splits"))
-    attacks, slow = _attacks(top.get("attacks"))
+    attacks, slow, chosen = _attacks(top.get("attacks"))
     sets = tuple(_file(place, path.parent) for place in top["gene_sets"].items()) if "gene_sets" in top else ()
     return Grid(
         title=top["title"].text() if "title" in top else path.stem,
@@ -175,7 +182,9 @@ def read_grid(path: str | Path) -> Grid:
         metrics=_metrics(top.get("metrics"), bool(sets)),
         attacks=attacks,
         slow=slow,
+        chosen=chosen,
         gene_sets=sets,
+        policies=_policies(top.get("policies"), path.parent),
     )
 
 
@@ -288,11 +297,26 @@ def _splits(place: Place | None) -> tuple[int, tuple[float, ...]]:
     return number, fractions
 
 
-def _attacks(place: Place | None) -> tuple[bool, bool]:
+def _attacks(place: Place | None) -> tuple[bool, bool, tuple[str, ...]]:
+    """Return whether there are attacks, whether slow ones too, and to which attacks and levels they are held."""
     if place is None:
-        return True, False
-    word = place.text(("none", "fast", "all"))
-    return word != "none", word == "all"
+        return True, False, ()
+    if place.is_text:
+        word = place.text(("none", "fast", "all"))
+        return word != "none", word == "all", ()
+    known = (*(level for level in attacks.LEVELS if level != "T4"), *attacks.names())
+    return True, False, tuple(dict.fromkeys(item.text(known) for item in place.items()))
+
+
+def _policies(place: Place | None, folder: Path) -> tuple[Policy, ...]:
+    """Return the policies that are named, by name or file."""
+    found: list[Policy] = []
+    for item in () if place is None else place.items():
+        word = item.text() if item.is_text and str(item.value).endswith(SUFFIXES) else item.text(profiles())
+        found.append(read_policy(word if word in profiles() else _file(item, folder)))
+        if found[-1].name in [policy.name for policy in found[:-1]]:
+            item.refuse(f"a policy '{found[-1].name}' is named already")
+    return tuple(found)
 
 
 def _metrics(place: Place | None, with_sets: bool) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def leaderboard(
     weights
         Weights of axes for a further column; see `stand`.
     title
-        Headline of the page.
+        Headline of the page; by default that of the grid.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def leaderboard(
     board = stand(store, weights)
     with atomic_folder(output) as scratch:
         texts = (
-            render(board, store, output, title),
+            render(board, store, output, store.title if title is None else title),
             wide(board).to_csv(index=False, float_format="%.6g"),
             latex(board),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from ..attacks import LEVELS
 from ..metrics import get, names
 from ..report.render import _asset, _environment, _policy, _sheets
 from ..report.text import in_plot, json_block, shown
+from ..verdict.check import PASS, SEVERITY
 from .board import PRIVACY, Board, Key, Place, Standing, View
 from .drilldown import _digits, catalogue, drilldown
-from .printed import ALL, AXES, table, title_of, weights_in_words
+from .printed import ALL, AXES, in_words, table, title_of, weights_in_words
 from .ranking import FEWEST_SPLITS
 from .standings import draws_of
 from .store import Store
@@ -65,6 +67,7 @@ def render(board: Board, store: Store, folder: Path, title: str | None = None) -
             plotly=plotly,
             scripts=scripts,
             policy=_policy(plotly, *scripts),
+            policies=[shown(policy, 40) for policy in board.policies],
         )
     )
     return page.encode("utf-8", "replace").decode("utf-8")
@@ -86,6 +89,7 @@ def _payload(board: Board, store: Store, folder: Path) -> dict[str, Any]:
             for key in board.yardsticks
         },
         "weights": weights_in_words(board),
+        "policies": [shown(policy, 40) for policy in board.policies],
         "views": [
             {
                 "title": _view_title(view),
@@ -116,8 +120,21 @@ def _row(board: Board, one: Standing) -> dict[str, Any]:
             f"{_name(yardstick)}|{shown(level, 20)}": [now, _digits(share)]
             for (yardstick, level), (now, share) in one.fronts.items()
         },
+        "verdicts": [_outcomes(one.verdicts.get(policy, {})) for policy in board.policies],
         "fit": _digits(one.fit_seconds),
     }
+
+
+def _outcomes(outcomes: Mapping[str, int]) -> dict[str, Any] | None:
+    """Return how twins were judged: in words, the gravest outcome, and a number to sort by; ``None`` without any."""
+    twins = sum(outcomes.values())
+    if not twins:
+        return None
+    gravest = next(outcome for outcome in SEVERITY if outcomes.get(outcome))
+    # By the share of twins that pass, then by those that are not ruled out.
+    merit = sum(SEVERITY.index(outcome) * number for outcome, number in outcomes.items() if outcome in SEVERITY)
+    passed = outcomes.get(PASS, 0)
+    return {"words": in_words(outcomes), "gravest": gravest, "merit": _digits((10 * passed + merit) / twins)}
 
 
 def _cell(place: Place) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from ..metrics import get
 from ..report.questions import readable
 from ..report.text import DASH, number, shown
+from ..verdict.check import SEVERITY
 from .board import Board, Key, Place, View
 
 AXES = {
@@ -64,6 +66,9 @@ def wide(board: Board) -> pd.DataFrame:
                 missing = one.places[yardstick].rank is None or one.places["level", level].rank is None
                 row[f"{name}_on_front"] = None if missing else now
                 row[f"{name}_front_share"] = share if view.resampled and not missing else None
+            for policy in board.policies:
+                outcomes = one.verdicts.get(policy, {})
+                row |= {f"verdict_{_inert(policy)}_{outcome}": outcomes.get(outcome, 0) for outcome in SEVERITY}
             row["fit_seconds"] = one.fit_seconds
             row["missing"] = _inert("; ".join(dict.fromkeys(p.reason for p in one.places.values() if p.reason)))
             rows.append(row)
@@ -102,6 +107,7 @@ def table(board: Board, view: View) -> tuple[list[str], list[list[str]]]:
     header += [f"On the front with {title_of(pair[0]).lower()}"] if pair else []
     weighted: Key | None = ("weighted", board.level) if board.weights and board.level else None
     header += [f"Your weights: {weights_in_words(board)}"] if weighted else []
+    header += [f"Policy {shown(policy, 40)}" for policy in board.policies]
     rows = []
     for one in view.standings:
         row = [shown(one.generator), *(_text(one.places[key]) for key in keys)]
@@ -109,8 +115,15 @@ def table(board: Board, view: View) -> tuple[list[str], list[list[str]]]:
             now, share = one.fronts.get(pair, (False, 0.0))
             missing = one.places[pair[0]].rank is None or one.places["level", pair[1]].rank is None
             row.append(DASH if missing else f"{share:.0%}" if view.resampled else "yes" if now else "no")
-        rows.append(row + ([_text(one.places[weighted])] if weighted else []))
+        row += [_text(one.places[weighted])] if weighted else []
+        rows.append(row + [in_words(one.verdicts.get(policy, {})) for policy in board.policies])
     return header, rows
+
+
+def in_words(outcomes: Mapping[str, int]) -> str:
+    """Return how twins were judged: one outcome where they agree, else how many ended with which, the gravest first."""
+    found = {outcome: outcomes[outcome] for outcome in SEVERITY if outcomes.get(outcome)}
+    return ", ".join(found if len(found) == 1 else (f"{outcome} {n}" for outcome, n in found.items())) or DASH
 
 
 def _text(place: Place) -> str:

@@ -59,9 +59,9 @@ def plan(grid: Grid, store: Store) -> Plan:
     left = tuple(unit for unit in every if not is_done(unit, store))
     spent: dict[tuple[str, str], list[float]] = {}
     for outcome in store.outcomes():
-        if outcome.status == "done":
+        if outcome.status == "done" and outcome.stage != "verdict":
             spent.setdefault((outcome.cohort, outcome.generator), []).append(outcome.seconds)
-    # A unit has two tasks; the median keeps a first one out, which compiles.
+    # A unit has two tasks that take time; the median keeps a first one out, which compiles.
     by_kind = {kind: 2.0 * float(np.median(seconds)) for kind, seconds in spent.items()}
     usual = float(np.mean(list(by_kind.values()))) if by_kind else None
     if usual is None:
@@ -97,6 +97,7 @@ def run(
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file. Name a folder for the outcomes.")
     store = Store(folder)
+    store.keep_title(grid.title)
     planned = plan(grid, store)
     by_name = {unit.audit_key: unit for unit in planned.left}
     before = len(planned.every) - len(planned.left)
@@ -115,10 +116,11 @@ def run(
 
 def _killed(unit: Unit, store: Store) -> Outcome:
     """Keep, and return, the outcome of the task during which the process was killed."""
-    fit = store.read(unit.fit_key)
-    key, stage = (unit.audit_key, "audit") if fit is not None and fit.status == "done" else (unit.fit_key, "fit")
+    keys = {"fit": unit.fit_key, "audit": unit.audit_key, "verdict": unit.verdict_key}
+    found = {stage: store.read(key) for stage, key in keys.items()}
+    stage = next((name for name, one in found.items() if one is None or one.status != "done"), "verdict")
     outcome = Outcome(
-        key, stage, unit.cohort.name, unit.generator.name, unit.split, "failed",
+        keys[stage], stage, unit.cohort.name, unit.generator.name, unit.split, "failed",
         "The process was killed, twice: most likely it ran out of memory.",
     )  # fmt: skip
     store.write(outcome)

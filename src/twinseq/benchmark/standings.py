@@ -6,6 +6,7 @@ No question is weighed against another unless the reader states how.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, shorten, suggest
 from ..metrics import GROUPS
+from ..policy import profiles
 from .board import PRIVACY, YARDSTICKS, Board, Key, Place, Standing, View
 from .evidence import Evidence, gather, latest
 from .ranking import FEWEST_SPLITS, LEVEL, Floats, average, interval, on_front, positions, ranks, resamples, split_means
@@ -76,7 +78,10 @@ def stand(store: Store, weights: Mapping[str, float] | None = None, seed: int = 
         views.insert(
             0, _view(evidence, _together(means, np.mean), draws, _together(ranked, np.all), keys, yardsticks, less)
         )
-    return Board(tuple(views), evidence, axes, levels, yardsticks, less, weights, superseded)
+    # In the order of the grids' policies, as far as they come with the program; then those of users.
+    judged = {policy for one in evidence for policy in one.verdicts}
+    policies = (*(name for name in profiles() if name in judged), *sorted(judged - {*profiles()}))
+    return Board(tuple(views), evidence, axes, levels, yardsticks, less, weights, superseded, policies)
 
 
 def _checked(weights: Mapping[str, float], axes: Sequence[str]) -> Mapping[str, float]:
@@ -188,9 +193,19 @@ def _view(
                 places={key: place(key, index) for key in keys},
                 fronts={name: (bool(now[index]), float(share[index])) for name, (now, share) in fronts.items()},
                 fit_seconds=float(np.mean(fits)) if fits else None,
+                verdicts=_verdicts(evidence, generator),
             )
         )
     return View(evidence[0].cohort if len(evidence) == 1 else None, resampled, tuple(standings))
+
+
+def _verdicts(evidence: Sequence[Evidence], generator: str) -> dict[str, dict[str, int]]:
+    """Return how many twins of a generator ended with which outcome, by policy."""
+    found: dict[str, Counter[str]] = {}
+    for one in evidence:
+        for policy, by_generator in one.verdicts.items():
+            found.setdefault(policy, Counter()).update(by_generator.get(generator, {}))
+    return {policy: dict(outcomes) for policy, outcomes in found.items()}
 
 
 def _why_not(evidence: Sequence[Evidence], generator: str, key: Key) -> str:

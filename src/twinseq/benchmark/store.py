@@ -16,16 +16,19 @@ from typing import Any
 
 import pandas as pd
 
+from ..dp.claims import beside
 from ..errors import ConfigError
 from ..files import atomic_folder, atomic_path
 from .inputs import SCHEMA
 
+TITLE = "title.txt"
+
 FIGURES = (
     "cohort", "generator", "split", "part", "name", "group", "value", "low", "high", "ceiling", "floor", "direction",
-    "status", "task",
+    "status", "reason", "task",
 )  # fmt: skip
-"""Columns of the table of figures, one row a metric, an attack or the strongest attack of a level."""
-TASKS = ("task", "stage", "cohort", "generator", "split", "status", "error", "seconds", "cpu", "peak_mib")
+"""Columns of the table of figures, one row a metric, an attack, the strongest attack of a level, or a verdict."""
+TASKS = ("task", "stage", "cohort", "generator", "split", "status", "error", "seconds", "cpu", "peak_mib", "rests_on")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Outcome:
     Parameters
     ----------
     task, stage
-        Its key; ``"fit"`` or ``"audit"``.
+        Its key; ``"fit"``, ``"audit"`` or ``"verdict"``.
     cohort, generator, split
         Names of the cell of the grid.
     status, error
@@ -44,6 +47,8 @@ class Outcome:
         Rows of the table of figures.
     seconds, cpu, peak_mib
         What it cost: wall clock, processor time, and most memory of the process so far.
+    rests_on
+        Of a verdict: the audit that was judged.
     """
 
     task: str
@@ -57,6 +62,7 @@ class Outcome:
     seconds: float = 0.0
     cpu: float = 0.0
     peak_mib: float = 0.0
+    rests_on: str = ""
     schema: int = field(default=SCHEMA)
 
 
@@ -79,6 +85,22 @@ class Store:
     def twin(self, key: str) -> Path:
         """Where the twin of a ``fit`` is kept."""
         return self.folder / "twins" / f"{key}.h5ad"
+
+    def claim(self, key: str) -> Path:
+        """Where the guarantee of a private twin is kept."""
+        return beside(self.twin(key))
+
+    @property
+    def title(self) -> str | None:
+        """Title of the grid that was run last, where it is known."""
+        path = self.folder / TITLE
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def keep_title(self, title: str) -> None:
+        """Keep the title of the grid, for the report."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.folder / TITLE) as temporary:
+            temporary.write_text(title, encoding="utf-8")
 
     def report(self, key: str) -> Path:
         """Where the report of an ``audit`` is kept."""
@@ -140,6 +162,7 @@ class Store:
                 continue
             for source, target in (
                 (other.twin(theirs.task), self.twin(theirs.task)),
+                (other.claim(theirs.task), self.claim(theirs.task)),
                 (other.report(theirs.task), self.report(theirs.task)),
             ):
                 if source.exists():
@@ -151,6 +174,8 @@ class Store:
                             shutil.copyfile(source, temporary)
             self.write(theirs)
             taken += 1
+        if self.title is None and other.title is not None:
+            self.keep_title(other.title)
         return taken
 
 

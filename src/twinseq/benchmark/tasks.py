@@ -1,14 +1,15 @@
 """The work of a grid as tasks, each with a key that hangs on everything its outcome hangs on.
 
-A twin is made once (``fit``) and then judged (``audit``). The key of a task is a digest of the data, the settings, the
-seed and the code, so that a task that was done need not be done again, whoever did it and in whichever grid.
+A twin is made once (``fit``), measured and attacked (``audit``), and held against policies (``verdict``). The key of a
+task is a digest of the data, the settings, the seed and the code, so that a task that was done need not be done again,
+whoever did it and in whichever grid.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,12 @@ class Unit:
         """Key of what was found of the twin."""
         grid = self.grid
         sets = [file_digest(path) for path in grid.gene_sets]
-        return digest([self.fit_key, sorted(grid.metrics), grid.attacks, grid.slow, sets])
+        return digest([self.fit_key, sorted(grid.metrics), grid.attacks, grid.slow, sorted(grid.chosen), sets])
+
+    @functools.cached_property
+    def verdict_key(self) -> str:
+        """Key of what the policies make of what was found."""
+        return digest([self.audit_key, [asdict(policy) for policy in self.grid.policies]])
 
 
 def units(grid: Grid) -> list[Unit]:

@@ -12,14 +12,21 @@ from typing import Any
 
 from ..audit import audit
 from ..dp.budget import PrivacyWarning
+from ..dp.claims import read_claim, write_claim
 from ..errors import TwinseqError, shorten
 from ..files import atomic_path
 from ..io import write
+from ..policy import judged
+from ..private import claim_of
+from ..reading import read_report
 from ..results import AuditReport
 from .external import twin_by_command
 from .inputs import read_twin
 from .store import Outcome, Store
 from .tasks import Unit, parts_of
+
+REASONS = 3
+"""Reasons of a verdict that are kept with it; the checks have all of them."""
 
 
 def do(unit: Unit, folder: Path) -> list[Outcome]:
@@ -35,16 +42,23 @@ def do(unit: Unit, folder: Path) -> list[Outcome]:
     if fit.status != "done":
         return [fit]
     found = store.read(unit.audit_key)
-    if found is None or found.status != "done":
+    if found is None or found.status != "done" or not store.report(unit.audit_key).is_dir():
         found = _timed(unit, unit.audit_key, "audit", lambda: _audit(unit, store))
         store.write(found)
-    return [fit, found]
+    if found.status != "done" or not unit.grid.policies:
+        return [fit, found]
+    verdict = store.read(unit.verdict_key)
+    if verdict is None or verdict.status != "done":
+        judged = _timed(unit, unit.verdict_key, "verdict", lambda: _verdicts(unit, store))
+        verdict = replace(judged, rests_on=unit.audit_key)
+        store.write(verdict)
+    return [fit, found, verdict]
 
 
 def is_done(unit: Unit, store: Store) -> bool:
     """Whether nothing is left to do of a unit."""
-    found = store.read(unit.audit_key)
-    return found is not None and found.status == "done"
+    last = store.read(unit.verdict_key if unit.grid.policies else unit.audit_key)
+    return last is not None and last.status == "done"
 
 
 def _timed(unit: Unit, key: str, stage: str, work: Callable[[], list[dict[str, Any]]]) -> Outcome:
@@ -70,7 +84,7 @@ def _cpu() -> float:
 
 def _fit(unit: Unit, store: Store) -> list[dict[str, Any]]:
     train = parts_of(unit)["train"]
-    maker = unit.generator
+    maker, claim = unit.generator, None
     if maker.command is not None:
         twin = twin_by_command(maker.command, train, unit.seed, maker.timeout, maker.home)
     else:
@@ -79,8 +93,11 @@ def _fit(unit: Unit, store: Store) -> list[dict[str, Any]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PrivacyWarning)  # the figures will show what noise has done
             twin = model.fit(train, seed=unit.seed).sample(seed=unit.seed)
+        claim = claim_of(model)
     path = store.twin(unit.fit_key)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if claim is not None:
+        write_claim(claim, store.claim(unit.fit_key))
     with atomic_path(path) as temporary:
         write(twin, temporary)
     return []
@@ -89,15 +106,35 @@ def _fit(unit: Unit, store: Store) -> list[dict[str, Any]]:
 def _audit(unit: Unit, store: Store) -> list[dict[str, Any]]:
     grid, parts = unit.grid, parts_of(unit)
     twin = read_twin(store.twin(unit.fit_key), parts["train"])
+    promised = store.claim(unit.fit_key)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrivacyWarning)  # controls are fitted too
         report = audit(
             parts["train"], twin, holdout=parts["holdout"], reference=parts.get("reference"), metrics=grid.metrics,
-            gene_sets=grid.gene_sets, attacks=grid.attacks, generator=unit.generator.unfitted(), slow=grid.slow,
-            seed=unit.seed,
+            gene_sets=grid.gene_sets, attacks=grid.chosen or grid.attacks, generator=unit.generator.unfitted(),
+            claim=read_claim(promised) if promised.exists() else None, slow=grid.slow, seed=unit.seed,
         )  # fmt: skip
     report.save(store.report(unit.audit_key))
     return _figures(report)
+
+
+def _verdicts(unit: Unit, store: Store) -> list[dict[str, Any]]:
+    """Return what each policy makes of an audit: a row for the verdict, with its reasons, and one for each check."""
+    report = read_report(store.report(unit.audit_key))
+    rows: list[dict[str, Any]] = []
+    for policy in unit.grid.policies:
+        verdict = judged(report, policy).verdict
+        rows.append(
+            {"part": "verdict", "name": policy.name, "group": "verdict", "status": verdict["outcome"],
+             "reason": " ".join(verdict["reasons"][:REASONS])}
+        )  # fmt: skip
+        for check in verdict["checks"]:
+            low, high = check["interval"] or (None, None)
+            rows.append(
+                {"part": "check", "name": check["key"], "group": policy.name, "value": check["value"], "low": low,
+                 "high": high, "status": check["outcome"], "reason": check["reason"]}
+            )  # fmt: skip
+    return rows
 
 
 def _figures(report: AuditReport) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ def attack_twin(
     seed: int = 0,
     jobs: int = 1,
     step: Step | None = None,
+    chosen: Collection[str] = (),
 ) -> tuple[RedTeam, pd.DataFrame]:
     """Attack a twin and judge what comes out.
 
@@ -59,6 +60,8 @@ def attack_twin(
         Number of threads; it changes no result.
     step
         Called with the name of what comes next.
+    chosen
+        Names of attacks and threat levels to which the attackers are held; all by default.
 
     Returns
     -------
@@ -68,6 +71,8 @@ def attack_twin(
     if holdout is None:
         return not_judged(), curves_of_nothing()
     notes = []
+    if chosen:
+        notes.append(f"only some attacks were run, by choice: {', '.join(sorted(chosen))}")
     if reference is None:
         reference, holdout, note = _reference_from(holdout, seed)
         notes.append(note)
@@ -76,7 +81,7 @@ def attack_twin(
     notes += dropped
     trial = Trial.of(twin, train, holdout, reference, generator, model, seed)
     notes += trial.notes
-    sides = Sides(score(trial, available(trial, slow), jobs, say), trial.is_member, trial.strata)
+    sides = Sides(score(trial, available(trial, slow, chosen), jobs, say), trial.is_member, trial.strata)
     say("summary of attacks")
     found, places = headlines(sides, rng)
     say("controls")

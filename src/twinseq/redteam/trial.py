@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -270,17 +270,31 @@ def parted(name: str, key: str) -> tuple[str, str]:
     return setting, how
 
 
-def available(trial: Trial, slow: bool = False) -> list[Key]:
+def available(trial: Trial, slow: bool = False, chosen: Collection[str] = ()) -> list[Key]:
     """Return every attack, level and setting that the trial's attacker can mount, below T4.
 
     Where donors have several samples, every way from the scores of samples to those of donors is a setting of its own.
+
+    Parameters
+    ----------
+    trial
+        Which attacker, which targets.
+    slow
+        Whether attacks that fit many models take part; those that are chosen by name do in any case.
+    chosen
+        Names of attacks and of threat levels: only these. Names alone stand for all their levels, levels alone for all
+        their attacks.
     """
+    levels = {word for word in chosen if word in attacks.LEVELS}
+    named = {word for word in chosen if word not in levels}
     return [
         (name, level, joined(setting, how))
         for name in attacks.names()
         for level in attacks.get(name).levels
         if level <= trial.view.level
-        and (slow or not attacks.get(name).slow)
+        and (not levels or level in levels)
+        and (not named or name in named)
+        and (slow or name in named or not attacks.get(name).slow)
         and (trial.view.targets.cells or not attacks.get(name).cells)
         for setting in attacks.get(name).settings
         for how in (AGGREGATES if trial.repeated and attacks.get(name).unit == "sample" else ("",))

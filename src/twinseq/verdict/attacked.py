@@ -40,6 +40,8 @@ class Evidence:
         Whether the attacks missed a twin that copies its training samples.
     unplayed
         What was not played of the level that the policy names, and how to have it played.
+    chosen
+        Whether only some attacks were run.
     red_team
         All that was found.
     promised
@@ -51,6 +53,7 @@ class Evidence:
     withheld: tuple[str, ...]
     blind: bool
     unplayed: str
+    chosen: bool
     red_team: RedTeam | None
     promised: Bound | None
 
@@ -66,7 +69,8 @@ class Evidence:
             missing="" if headline else _missing(red_team, level),
             withheld=tuple(name for name in failed if name != "positive"),
             blind="positive" in failed,
-            unplayed="" if headline is None or headline.level == level else _unplayed(headline.level, level),
+            unplayed=_unplayed(report, headline, level),
+            chosen=bool(report.provenance.get("attacks")),
             red_team=red_team,
             promised=bound_of(report),
         )
@@ -162,7 +166,8 @@ def _weighed(
     if evidence.blind:
         return INCONCLUSIVE, f"{figure}; but the attacks missed even a twin that copies its training samples."
     if outcome == PASS and evidence.unplayed:
-        return (INCONCLUSIVE if "T0" in evidence.unplayed else REVIEW), f"{figure}. But {evidence.unplayed}"
+        known = evidence.headline is not None and evidence.headline.level != "T0" and not evidence.chosen
+        return (REVIEW if known else INCONCLUSIVE), f"{figure}. But {evidence.unplayed}"
     if outcome == PASS:
         sees = evidence.headline is not None and evidence.headline.leaks
         return PASS, f"{figure}.{' Attackers do see something, within what is allowed.' if sees else ''}"
@@ -248,8 +253,17 @@ def _missing(red_team: RedTeam | None, level: str) -> str:
     return f"No attack up to level {level} could be measured."
 
 
-def _unplayed(played: str, level: str) -> str:
+def _unplayed(report: AuditReport, headline: Headline | None, level: str) -> str:
     """Say what of a level was not played, and how to have it played."""
+    chosen = report.provenance.get("attacks", ())
+    wanted = {one for one in LEVELS if one <= level}
+    if headline is None:
+        return ""
+    if chosen and not wanted <= set(chosen) <= set(LEVELS):
+        return f"only some attacks were run, by choice ({', '.join(chosen)}); the policy asks for all."
+    played = headline.level
+    if played == level:
+        return ""
     if played == "T0":
         return "only attackers of level T0 were played: the audit had no reference cohort for others (--reference)."
     if level == "T3":

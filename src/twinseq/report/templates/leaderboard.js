@@ -50,6 +50,8 @@
           of: (row) => row.places[place]?.value });
       }
     }
+    board.policies.forEach((policy, place) => list.push({ key: `policy ${policy}`, title: `Policy ${policy}`, policy: place,
+      of: (row) => row.verdicts[place]?.merit }));
     list.push({ key: "fit", title: "Time to make", note: "fit and twin", up: true, of: (row) => row.fit });
     return list;
   };
@@ -95,7 +97,10 @@
   };
   const cell = (row, column) => {
     const inside = [];
-    if (column.key === "fit") inside.push(row.fit === null ? missing("no fit ended well") : make("span", {}, seconds(row.fit)));
+    if (column.policy !== undefined) {
+      const found = row.verdicts[column.policy];
+      inside.push(found ? make("span", { className: `outcome ${found.gravest}` }, found.words) : missing("not judged by this policy"));
+    } else if (column.key === "fit") inside.push(row.fit === null ? missing("no fit ended well") : make("span", {}, seconds(row.fit)));
     else if (column.key === "front") {
       const found = front(row);
       if (!found) inside.push(missing(row.places[state.yardstick].reason || row.places[levelKey()].reason));
@@ -201,6 +206,11 @@
     });
     const parts = [plain("Splits",
       ["Twin", "Report", levelName() ? `AUC, ${levelName()} (95 %)` : "AUC", "Attack", "Fit", "Audit"], splits)];
+    if (found.verdicts.length) {
+      parts.push(folded(`Policies: ${found.verdicts.length} ${found.verdicts.length === 1 ? "verdict" : "verdicts"}, with reasons`,
+        plain("Verdicts", ["Twin", "Policy", "Verdict", "Reasons"],
+          found.verdicts.map(([split, policy, outcome, reasons]) => [`Split ${split}`, policy, outcome, reasons]))));
+    }
     for (const [group, title] of Object.entries(cohort.groups)) {
       const lines = found.metrics.filter((metric) => cohort.metrics[metric[0]][1] === group);
       if (!lines.length) continue;
