@@ -11,7 +11,7 @@ from scipy.stats import chi2, nbinom, poisson
 
 from twinseq.generators._count_histograms import HistogramBuilder, draw_places, grid_sizes, histogram_of
 from twinseq.generators._count_margins import fit_count_margins, fit_histogram
-from twinseq.generators._count_tables import count_steps, quantiles
+from twinseq.generators._count_tables import count_steps, quantiles, shifted_quantiles
 from twinseq.generators._library_margins import fit_library_margins
 
 CASES = [(0.2, np.inf, 0.0), (3.0, np.inf, 0.4), (2.0, 0.7, 0.0), (5.0, 3.0, 0.3), (40.0, 2.0, 0.0)]
@@ -112,6 +112,22 @@ def test_tables_follow_library_sizes():
         assert step[:, gene] == pytest.approx(at, rel=1e-6, abs=1e-12)
         assert below[:, gene] == pytest.approx(under, rel=1e-6, abs=1e-12)
     assert np.array_equal(quantiles(below + 0.5 * step, margins, exposures=exposures)[:, :-1], x[:, :-1])
+
+
+def test_cells_of_several_groups_are_drawn_as_each_group_alone():
+    x, sizes = drawn(600)
+    margins, _ = fitted(x)
+    rng = np.random.default_rng(4)
+    groups, shifts = rng.integers(0, 3, 600), rng.gamma(2.0, 0.5, (3, x.shape[1]))
+    shifts[1, 0] = 0.0
+    levels, exposures = rng.random(x.shape), sizes / 1000
+    levels[0] = 1.0 - 1e-16
+    together = shifted_quantiles(levels, margins, exposures, groups, shifts)
+    for group in range(3):
+        own = groups == group
+        alone = quantiles(levels[own], margins.scaled(shifts[group]), exposures=exposures[own])
+        assert np.array_equal(together[own], alone)
+    assert not together[groups == 1, 0].any()
 
 
 def test_drawn_library_sizes_keep_mean_and_spread():

@@ -68,6 +68,27 @@ def quantiles(
     return counts
 
 
+def shifted_quantiles(
+    levels: Floats, margins: CountMargins, exposures: Floats, groups: NDArray[np.intp], shifts: Floats, jobs: int = 1
+) -> NDArray[np.int64]:
+    """Return `quantiles` of cells whose means are those of their group: multiplied by ``shifts[groups]`` too.
+
+    Parameters
+    ----------
+    levels, margins, exposures, jobs
+        As for `quantiles`.
+    groups
+        Group of each cell, ``n``.
+    shifts
+        ``n_groups × n_genes``.
+    """
+    counts = np.empty(levels.shape, dtype=np.int64)
+    parts = (margins.inflation, margins.size, margins.mean)
+    own = np.asfortranarray(levels), exposures, groups, shifts
+    over_genes(_shifted_quantiles, levels.shape[1], jobs, *own, *parts, counts)
+    return counts
+
+
 def _by_exposure(n: int, exposures: Floats | None) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """Return cells ordered by library size, where each size begins and ends, and the sizes: a table serves one size."""
     if exposures is None:
@@ -158,3 +179,29 @@ def _quantiles(
                     else:
                         high = middle
                 counts[row, gene] = low
+
+
+@kernel
+def _shifted_quantiles(
+    start: int, stop: int, levels: Floats, exposures: Floats, groups: NDArray[np.intp], shifts: Floats,
+    inflation: Floats, size: Floats, mean: Floats, counts: NDArray[np.int64],
+) -> None:  # fmt: skip
+    for gene in range(start, stop):
+        kept = 1.0 - inflation[gene]
+        for row in range(len(levels)):
+            expected = mean[gene] * shifts[groups[row], gene] * exposures[row]
+            level = min(levels[row, gene], 1.0 - TAIL)
+            log_probability = log_zero(size[gene], expected)
+            reached = inflation[gene] + kept * math.exp(log_probability)
+            count = 0
+            # No table: few cells share a mean, and most levels are reached after a step or two.
+            while (
+                reached < level
+                and expected > 0.0
+                and count < LARGEST
+                and not (count > expected and log_probability < VANISHED)
+            ):
+                log_probability += log_step(count, size[gene], expected)
+                reached += kept * math.exp(log_probability)
+                count += 1
+            counts[row, gene] = count

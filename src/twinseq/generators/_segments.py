@@ -8,23 +8,27 @@ same numbers to the last bit on threads, processes and clusters.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..errors import CohortError
+from ..parallel import run
 from ..stored import StoredMatrix
 from ._margins import stratum_rows
 
 PART = 4096
 """Cells that are read at once."""
 SEGMENT = 4 * PART
+AT_ONCE = 4
+"""Most blocks of a twin that are drawn at the same time: each takes some hundred MiB."""
 LARGEST = 2**24
 """Largest count: a distribution is tabulated up to there."""
 
@@ -104,3 +108,29 @@ def class_parts(cohort: Cohort, codes: NDArray[np.intp]) -> Iterator[list[tuple[
     """Yield the parts of a cohort, as `Segment.parts` does; rows are those of the cohort."""
     none = np.zeros(int(codes.max(initial=0)) + 1, dtype=np.intp)
     yield from Segment(cohort.source, cohort.adata.X, codes, codes, none).parts()
+
+
+def drawn_together(
+    draw: Callable[[NDArray[np.intp], np.random.Generator, int], tuple[NDArray[Any], pd.DataFrame]],
+    blocks: Sequence[NDArray[np.intp]],
+    rng: np.random.Generator,
+    jobs: int,
+) -> Iterator[tuple[NDArray[Any], pd.DataFrame]]:
+    """Draw the blocks of a twin, a few of them at a time, in the streams that `Generator._sample_blocks` gives them.
+
+    Parameters
+    ----------
+    draw
+        Draws one block: its classes, random stream, and number of threads.
+    blocks
+        Class of each cell, by block.
+    rng
+        Random stream of the twin.
+    jobs
+        Number of threads; it changes no result.
+    """
+    streams = [rng] if len(blocks) == 1 else rng.spawn(len(blocks))
+    pieces = list(zip(blocks, streams, strict=True))
+    together = min(jobs, AT_ONCE, len(pieces))
+    for start in range(0, len(pieces), together):
+        yield from run(lambda piece: draw(*piece, jobs // together), pieces[start : start + together], together)

@@ -13,7 +13,7 @@ cohort; memory grows with classes × donors × genes and the tables of counts, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,7 +39,7 @@ from ._count_histograms import (
     library_places,
 )
 from ._count_margins import CountMargins
-from ._count_tables import count_steps, quantiles
+from ._count_tables import count_steps, quantiles, shifted_quantiles
 from ._covariates import CovariateModel
 from ._donor_cast import Cast
 from ._donor_effects import DonorSums, gene_effects
@@ -47,7 +47,7 @@ from ._library_margins import fit_library_margins
 from ._likelihood import LADDER, factor_log_density
 from ._margins import stratum_rows, under
 from ._registry import register
-from ._segments import class_parts
+from ._segments import class_parts, drawn_together
 
 Floats = NDArray[np.float64]
 
@@ -153,12 +153,20 @@ class CellCopula(Generator):
             latent *= np.sqrt(1.0 - (loadings**2).sum(axis=0))
             latent += rng.standard_normal((len(rows), len(loadings))) @ loadings
             levels = ndtr(latent)
-            for donor, own in stratum_rows(donors[rows]):
-                shifted = margins if self.cast_ is None else margins.scaled(self.cast_.shifts(code, donor))
-                values[rows[own]] = quantiles(levels[own], shifted, jobs, exposures[own])
+            if self.cast_ is None:
+                values[rows] = quantiles(levels, margins, jobs, exposures)
+            else:
+                present, own = np.unique(donors[rows], return_inverse=True)
+                shifts = np.stack([self.cast_.shifts(code, donor) for donor in present])
+                values[rows] = shifted_quantiles(levels, margins, exposures, own, shifts, jobs)
         if self.cast_ is not None:
             table = pd.concat([table, self.cast_.columns(donors)], axis=1)
         return values, table
+
+    def _sample_blocks(
+        self, blocks: Sequence[NDArray[np.intp]], rng: np.random.Generator, jobs: int
+    ) -> Iterator[tuple[NDArray[Any], pd.DataFrame]]:
+        yield from drawn_together(self._sample, blocks, rng, jobs)
 
     def _densities(self, cohort: Cohort, codes: NDArray[np.intp], ridges: tuple[float, ...]) -> tuple[Floats, Floats]:
         """Return log-probabilities under the margins, and what the factors add at each share of the residual."""

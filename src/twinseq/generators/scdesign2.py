@@ -10,7 +10,7 @@ Source: Sun, Song, Li & Li 2021, *Genome Biology* 22:163.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from ._covariates import CovariateModel
 from ._likelihood import LADDER, RIDGE
 from ._margins import stratum_rows
 from ._registry import register
-from ._segments import class_parts
+from ._segments import class_parts, drawn_together
 
 Floats = NDArray[np.float64]
 LIBRARIES = ("none", "offset")
@@ -108,6 +108,11 @@ class ScDesign2(Generator):
             self.types_[code].draw(len(rows), self.depth, rng, jobs, drawn)
             values[rows] = drawn
         return values, known
+
+    def _sample_blocks(
+        self, blocks: Sequence[NDArray[np.intp]], rng: np.random.Generator, jobs: int
+    ) -> Iterator[tuple[NDArray[Any], pd.DataFrame]]:
+        yield from drawn_together(self._sample, blocks, rng, jobs)
 
     def _densities(self, cohort: Cohort, codes: NDArray[np.intp], ridges: tuple[float, ...]) -> tuple[Floats, Floats]:
         margins, dependence = np.empty(len(codes)), np.empty((len(codes), len(ridges)))
