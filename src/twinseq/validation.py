@@ -12,12 +12,15 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .errors import CohortError, shorten
+from .scales import Cap, reading
 
 if TYPE_CHECKING:
     from .cohort import Cohort
 
 PART = 8192
 """Samples that are checked at a time."""
+READ = 256
+"""Samples from which it is told what values read like."""
 
 
 def validate(cohort: Cohort, *, min_per_class: int = 2) -> None:
@@ -26,8 +29,9 @@ def validate(cohort: Cohort, *, min_per_class: int = 2) -> None:
     Raises
     ------
     CohortError
-        Empty; duplicate gene or sample names; negative, non-integer, infinite or missing values; a sample
-        without any count; missing, single or too small classes; missing donors or cell types; a donor in
+        Empty; duplicate gene or sample names; negative, non-integer, infinite or missing values (with what they read
+        like: log-normalised, scaled, capped, …); counts cut at the end of a small type; a sample without any
+        count; missing, single or too small classes; missing donors or cell types; a donor in
         two classes; a text covariate that looks like an identifier. The message names the place.
     """
     if cohort.n_samples == 0 or cohort.n_genes == 0:
@@ -67,9 +71,14 @@ def _check_values(cohort: Cohort) -> None:
         raise CohortError(f"{cohort.source}: the profiles hold {dtype} values; numbers are needed.")
     flaws = _flaws(dtype.kind, cohort.kind == "counts")
     empty: list[NDArray[np.intp]] = []
+    cap, first = Cap(), None
     for rows, part in cohort.chunks(PART):
         for flaw in flaws:
             flaw.look_for(part, rows.start)
+            if flaw.reads_like_another_scale and flaw.number and first is None:
+                first = part[flaw.row - rows.start :][:READ]
+        if cohort.kind == "counts":
+            cap.look_at(part.data if sp.issparse(part) else part)
         if cohort.kind == "counts" and not any(flaw.number for flaw in flaws):
             empty.append(rows.start + np.flatnonzero(np.asarray(part.sum(axis=1)).ravel() == 0))
     for flaw in flaws:
@@ -78,8 +87,16 @@ def _check_values(cohort: Cohort) -> None:
             gene = shorten(cohort.adata.var_names[flaw.column], 40)
             raise CohortError(
                 f"{cohort.source}: {flaw.what} ({flaw.value}) at sample '{sample}', gene '{gene}'; "
-                f"{flaw.number} such value(s) in all. {flaw.remedy}"
+                f"{flaw.number} such value(s) in all. "
+                + (f"The values read like {reading(first)}. " if flaw.reads_like_another_scale else "")
+                + flaw.remedy
             )
+    if cap.found is not None:
+        bound, number = cap.found
+        raise CohortError(
+            f"{cohort.source}: no count is above {bound:,}, and {number} are exactly {bound:,}, more than shortly "
+            "below: they read like counts capped by a type too small for them. Make it anew from the raw counts."
+        )
     without = np.concatenate(empty) if empty else np.empty(0, dtype=np.intp)
     if without.size:
         names = ", ".join(f"'{shorten(name, 40)}'" for name in cohort.adata.obs_names[without[:5]])
@@ -96,6 +113,7 @@ class _Flaw:
     is_bad: Callable[[NDArray[Any]], NDArray[np.bool_]]
     what: str
     remedy: str
+    reads_like_another_scale: bool = False
     number: int = 0
     row: int = -1
     column: int = -1
@@ -128,9 +146,11 @@ def _flaws(dtype_kind: str, counts: bool) -> list[_Flaw]:
             _Flaw(np.isinf, "an infinite value", "Mend the table or drop the gene or the sample."),
         ]
     if counts and dtype_kind in "if":
-        flaws.append(_Flaw(lambda values: values < 0, "a negative value", remedy))
+        flaws.append(_Flaw(lambda values: values < 0, "a negative value", remedy, True))
     if counts and dtype_kind == "f":
-        flaws.append(_Flaw(lambda values: values != np.rint(values), "a value that is not a whole number", remedy))
+        flaws.append(
+            _Flaw(lambda values: values != np.rint(values), "a value that is not a whole number", remedy, True)
+        )
     return flaws
 
 
