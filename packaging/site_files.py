@@ -6,7 +6,15 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "docs/**/*.*", "benchmarks/results/*.*")
+SHOWN = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "CITATION.cff",
+    "docs/**/*.*",
+    "benchmarks/results/*.*",
+    "packaging/README.md",
+)
 
 
 def on_files(files: Files, /, *, config: MkDocsConfig) -> Files:
