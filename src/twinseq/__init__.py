@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import attacks, camda, datasets, de, generators, metrics
+    from .advise import advise
     from .audit import audit, audit_procedure
     from .basis import build_basis
     from .cohort import Cohort
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
     from .release import release
 
 __all__ = [
-    "Cohort", "attacks", "audit", "audit_procedure", "build_basis", "camda", "datasets", "de", "generators", "metrics",
-    "plan", "read", "release", "write",
+    "Cohort", "advise", "attacks", "audit", "audit_procedure", "build_basis", "camda", "datasets", "de", "generators",
+    "metrics", "plan", "read", "release", "write",
 ]  # fmt: skip
 __version__ = version("twinseq")
 
 _HOME = {
-    "Cohort": "cohort", "audit": "audit", "audit_procedure": "audit", "build_basis": "basis", "plan": "plan",
-    "read": "io", "release": "release", "write": "io",
+    "Cohort": "cohort", "advise": "advise", "audit": "audit", "audit_procedure": "audit", "build_basis": "basis",
+    "plan": "plan", "read": "io", "release": "release", "write": "io",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import typer
 
 from . import (
     __version__,
+    advise_command,
     basis_command,
     benchmark_command,
     camda_command,
@@ -45,6 +46,7 @@ from .options import (
     LABEL,
     LAZY,
     LEDGER,
+    MIN_DE_RECALL,
     OBS,
     PAIRED,
     POLICY,
@@ -57,6 +59,7 @@ from .options import (
     SEED,
     SETTINGS,
     STRICT,
+    TARGET_AUC,
     TIME,
     Listed,
     check_shared_out,
@@ -95,6 +98,7 @@ app.add_typer(camda_command.app, name="camda")
 app.command(epilog=plan_command.EXAMPLES)(plan_command.plan)
 app.command(epilog=serve_command.EXAMPLES)(serve_command.serve)
 app.command(epilog=release_command.EXAMPLES)(release_command.release)
+app.command(epilog=advise_command.EXAMPLES)(advise_command.advise)
 
 PARTS = ("train", "holdout", "reference")
 INTERRUPTED = 130
@@ -153,6 +157,8 @@ def generate(
     delta: DELTA = None,
     basis: BASIS = None,
     public: PUBLIC = None,
+    target_auc: TARGET_AUC = None,
+    min_de_recall: MIN_DE_RECALL = None,
     ledger: LEDGER = None,
     n: Annotated[
         int | None, typer.Option("--n", metavar="N", help="Samples to draw. [as many as in REAL]", min=1)
@@ -169,7 +175,8 @@ def generate(
     The twin has the genes, the columns and the design of REAL. Columns without a role are left empty. An .h5ad file
     keeps the roles of its columns; for tables, state them each time. With --preset dp, --epsilon and --delta the twin
     is differentially private, donor by donor, and the claim is written beside it (dp-copula; dp-scdesign where cell
-    types are stated). Large twins are drawn and written in parts, as .h5ad or .zarr.
+    types are stated). With --preset share, settings are searched that keep attacks below --target-auc, and everything
+    that was tried is written beside the twin. Large twins are drawn and written in parts, as .h5ad or .zarr.
     """
     from . import generators
     from .dp.claims import add_release, beside, read_releases, total_epsilon, write_claim
@@ -177,10 +184,13 @@ def generate(
     from .files import check_apart, check_writable
     from .io import check_target
     from .private import basis_beside, basis_built, claim_of, warnings_kept
+    from .sharing.command import PRESET as SHARE
+    from .sharing.command import frontier_beside, shared_generator, tuned
 
     check_apart(check_target(output), inputs(real, obs))
     if basis is not None and public is not None:
         raise ConfigError("Give either --basis or --public, not both.")
+    generator = shared_generator(generator, preset, settings or [], target_auc, min_de_recall)
     private_copula = preset == "dp" and generator == "copula"
     generator, preset, chosen = made_private(generator, preset, parse_settings(settings or []), epsilon, delta)
     generator, chosen = on_basis(generator, chosen, basis if public is None else basis_beside(output))
@@ -202,6 +212,11 @@ def generate(
         if scheduler is not None:
             check_shared_out(model, cohort)
         with basis_built(public, cohort, basis_beside(output)):
+            if preset == SHARE:
+                public_basis = chosen.get("basis")
+                frontier = tuned(cohort, public_basis, target_auc, min_de_recall, seed, threads(jobs), step, output)
+                generator, chosen = frontier.chosen
+                model = generators.create(generator, **chosen)
             step(1, 3, "learning and drawing")
             model.fit(cohort, seed=seed, jobs=threads(jobs))
             claim = claim_of(model)
@@ -223,6 +238,8 @@ def generate(
         "seconds": round(time.perf_counter() - started, 2),
         "empty_columns": twin.empty,
     }
+    if preset == SHARE:
+        result |= {"frontier": str(frontier_beside(output)), "reasons": list(frontier.reasons)}
     if claim is not None:
         result |= {"claim": str(beside(output)), "epsilon": claim.epsilon, "delta": claim.delta}
     if claim is not None and releases:
@@ -236,6 +253,10 @@ def generate(
             say(f"  {path}")
         if twin.empty:
             say(f"Left empty, since they were given no role: {terminal.listed(twin.empty)}")
+        if preset == SHARE:
+            say(f"  {frontier_beside(output)}")
+            for reason in frontier.reasons:
+                say(reason)
         if claim is not None:
             say(f"Guarantee: ({claim.epsilon:g}, {claim.delta:g})-differential privacy of donors, in {beside(output)}")
             if releases:
