@@ -18,13 +18,17 @@ RUN = """
 import sys
 from twinseq.benchmark.grid import read_grid
 from twinseq.benchmark.runner import run
-run(read_grid(sys.argv[1]), sys.argv[2], jobs=2)
+run(read_grid(sys.argv[1]), sys.argv[2], jobs=int(sys.argv[3]))
 """
 
 
 def results(folder) -> str:
     """Return all figures as text; what a run cost is no result."""
     return Store(folder).figures().to_csv()
+
+
+def verdicts(folder) -> list[dict]:
+    return [row for one in Store(folder).outcomes() for row in one.figures if row["part"] == "verdict"]
 
 
 @pytest.fixture
@@ -55,11 +59,14 @@ def test_what_was_done_stays_done(small, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_three_times_the_results_are_the_same(small, straight, tmp_path):
-    out, grid = tmp_path / "out", tmp_path / "small.yaml"
+def test_killed_three_times_the_results_of_the_quick_grid_are_the_same(quick, tmp_path):
+    run(read_grid(quick), tmp_path / "straight")
+    straight = results(tmp_path / "straight")
+    out, grid = tmp_path / "out", quick
     rng = np.random.default_rng()
-    for enough in (0, 1, 3):
-        running = subprocess.Popen([sys.executable, "-c", RUN, str(grid), str(out)], start_new_session=True)
+    for enough, jobs in ((0, 1), (4, 2), (9, 1)):
+        words = [sys.executable, "-c", RUN, str(grid), str(out), str(jobs)]
+        running = subprocess.Popen(words, start_new_session=True)
         until = time.monotonic() + 120
         while len(list((out / "tasks").glob("*.json"))) <= enough and time.monotonic() < until:
             assert running.poll() is None or len(list((out / "tasks").glob("*.json"))) > enough
@@ -67,9 +74,11 @@ def test_killed_three_times_the_results_are_the_same(small, straight, tmp_path):
         time.sleep(rng.uniform(0, 0.3))
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    summary = run(read_grid(grid), out, jobs=2)
+    summary = run(read_grid(grid), out, jobs=1)
     assert summary.failed == ()
+    assert 0 < summary.before < 6
     assert results(out) == straight
+    assert {row["status"] for row in verdicts(out)} >= {"fail"}
 
 
 @pytest.mark.slow
