@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..results import AuditReport
-from .attackers import power
 from .text import DASH, count, is_number, number, shown
 
 FIRST = 3
@@ -96,8 +95,8 @@ def verdict(report: AuditReport, kept: str = "") -> Verdict:
     report
         What an audit found.
     kept
-        A sentence on what the twin keeps. Without a policy it follows the reasons, after what the audit could have
-        seen, since whoever decides has to weigh the two.
+        A sentence on what the twin keeps. Without a policy it follows the reasons, since whoever decides has to weigh
+        the two.
     """
     given = report.verdict
     policy = _policy(given)
@@ -111,8 +110,8 @@ def verdict(report: AuditReport, kept: str = "") -> Verdict:
     reasons = given.get("reasons") or ()
     reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
     said = [_sentence(reason) for reason in reasons if str(reason).strip(". ").lower() not in headline.lower()]
-    if not policy and report.red_team is not None:
-        said += [text for text in (power(report.red_team.power), kept) if text][: max(0, FIRST - len(said))]
+    if not policy and report.red_team is not None and kept and len(said) < FIRST:
+        said.append(kept)
     return Verdict(
         tone=tone,
         headline=headline,
@@ -141,14 +140,16 @@ def _sentence(reason: object) -> str:
 
 def _check(check: Mapping[str, Any]) -> Check:
     outcome = str(check.get("outcome") or "").replace("_", " ")
-    limit = check.get("limit")
+    value, limit, interval = check.get("value"), check.get("limit"), check.get("interval") or ()
+    figures = [figure for figure in (value, limit, *interval) if is_number(figure)]
+    # An AUC of 1 among others with decimals is 1.000; a number of donors or of copies has none.
+    written = count if all(float(figure).is_integer() for figure in figures) else number
+    ends = [written(end) for end in interval] if len(interval) == 2 and all(map(is_number, interval)) else []
     # A sentence ends before a capital or a number; what is cut wrongly still follows on.
     first, *rest = re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", shown(check.get("why") or "", 800), maxsplit=1)
-    interval = check.get("interval") or ()
-    ends = [_figure(end) for end in interval] if len(interval) == 2 and all(map(is_number, interval)) else []
     return Check(
         question=shown(check.get("question") or check.get("key") or "", 200),
-        found=_figure(check.get("value")),
+        found=written(value) if is_number(value) else DASH,
         interval=" to ".join(ends),
         limit=f"{shown(check.get('direction') or 'at most', 12)} {_stated(limit)}" if is_number(limit) else DASH,
         tone=CHECKED.get(outcome, "open"),
@@ -159,14 +160,9 @@ def _check(check: Mapping[str, Any]) -> Check:
     )
 
 
-def _figure(value: object) -> str:
-    """Return a figure of a check: whole numbers without decimals, shares with three."""
-    if not is_number(value):
-        return DASH
-    return count(value) if float(value).is_integer() and abs(value) < 1e9 else number(value)
-
-
 def _stated(limit: float) -> str:
     """Return a limit as its author wrote it, with two decimals at least where it is no whole number."""
-    whole, point, decimals = _figure(limit).partition(".")
+    if float(limit).is_integer():
+        return count(limit)
+    whole, point, decimals = number(limit).partition(".")
     return whole + point + decimals[:2] + decimals[2:].rstrip("0")

@@ -145,7 +145,11 @@ def _layout(found: Frontier) -> dict[str, Any]:
     left, right = min(x) - air, max(x) + air
     bottom, top = max(*y, found.most or 0.5, 0.65) + 0.05, min(*y, 0.5) - 0.05
     shapes = [_line({"xref": "paper", "x0": 0, "x1": 1, "y0": 0.5, "y1": 0.5})]
-    annotations = [_remark("coin flip", {"xref": "paper", "x": 0.01, "xanchor": "left", "y": 0.5, "yanchor": "bottom"})]
+    # At the left there may be the line of the known-bad twin.
+    aside = 0.01 if found.floor is None else 0.3
+    annotations = [
+        _remark("coin flip", {"xref": "paper", "x": aside, "xanchor": "left", "y": 0.5, "yanchor": "bottom"})
+    ]
     if found.most is not None:
         start = left - 1 if found.least is None else found.least
         shapes.insert(0, _allowed(*numbers([start, right + 1, found.most, top - 1])))
