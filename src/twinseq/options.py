@@ -117,6 +117,14 @@ PUBLIC = Annotated[
     Path | None,
     typer.Option("--public", metavar="FILE", help="Public cohort: builds a basis from it and keeps it beside TWIN."),
 ]
+TARGET_AUC = Annotated[
+    float | None,
+    typer.Option("--target-auc", metavar="A", help="With --preset share: most that attacks may reach. [0.6]"),
+]
+MIN_DE_RECALL = Annotated[
+    float | None,
+    typer.Option("--min-de-recall", metavar="R", help="With --preset share: least share of differential genes kept."),
+]
 LEDGER = Annotated[
     Path | None,
     typer.Option("--ledger", metavar="FILE", help="Ledger of the cohort: this release is added to what it holds."),
@@ -206,7 +214,9 @@ def on_basis(generator: str, settings: dict[str, Any], basis: Path | None) -> tu
     """
     if basis is None:
         return generator, settings
-    able = {"copula": "basis-copula"} | {name: name for name in ("basis-copula", "dp-copula", PRIVATE_CELLS)}
+    able = {"copula": "basis-copula", "share-copula": "basis-copula"} | {
+        name: name for name in ("basis-copula", "dp-copula", PRIVATE_CELLS)
+    }
     if generator not in able:
         raise ConfigError(
             f"--basis, --public: generator '{generator}' uses no public basis; copula, dp-copula, {PRIVATE_CELLS} do."
