@@ -21,6 +21,7 @@ from . import (
     nmf,
     pca_ctgan,
     scdesign2,
+    share_copula,
     smote,
     wgan_gp,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "pca_ctgan",
     "register",
     "scdesign2",
+    "share_copula",
     "smote",
     "wgan_gp",
 ]

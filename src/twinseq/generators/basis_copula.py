@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from ..errors import ConfigError
 from ._base import Generator, GeneratorInfo
 from ._covariates import CovariateModel
 from ._factor_normals import FactorNormals
+from ._limited import LEAST, blurred
 from ._margins import stratum_rows
 from ._private_scale import LEAST_SPREAD, LOG_CPM_BOUNDS, PrivateScale
 from ._registry import register
@@ -40,6 +41,8 @@ class BasisCopula(Generator):
         Axes along which the cohort is measured; weaker ones are taken over from the basis as they are.
     balanced
         Spread the draws of each class evenly over each gene's distribution.
+    offset_noise
+        Noise on the class means along the axes, in standard errors: all that an attacker who knows the basis traces.
     """
 
     info = GeneratorInfo(
@@ -51,20 +54,31 @@ class BasisCopula(Generator):
         reference="twinseq",
     )
 
-    def __init__(self, basis: str | None = None, factors: int = 10, balanced: bool = True) -> None:
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"share": {}}
+
+    def __init__(
+        self,
+        basis: str | None = None,
+        factors: int = 10,
+        balanced: bool = True,
+        offset_noise: float = 0.0,
+    ) -> None:
         self.basis = basis
         self.factors = factors
         self.balanced = balanced
+        self.offset_noise = offset_noise
         if factors < 1:
             raise ConfigError(f"basis-copula: factors must be at least 1, not {factors}.")
+        if not 0 <= offset_noise < np.inf:
+            raise ConfigError(f"basis-copula: offset_noise must be 0 or more, not {offset_noise}.")
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         if self.basis is None:
             raise ConfigError("basis-copula needs a public basis: state basis=FILE (see `twinseq basis build`).")
         basis = read_basis(Path(self.basis)).aligned(cohort)
-        self.scale_ = _exact_scale(cohort)
+        self.scale_ = exact_scale(cohort)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
-        self.normals_ = _normals(self.scale_.apply(cohort), codes, basis, self.factors)
+        self.normals_ = _normals(self.scale_.apply(cohort), codes, basis, self.factors, self.offset_noise, rng)
 
     def _sample(
         self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
@@ -87,7 +101,7 @@ class BasisCopula(Generator):
         self.covariates_ = CovariateModel.restore(state)
 
 
-def _exact_scale(cohort: Cohort) -> PrivateScale:
+def exact_scale(cohort: Cohort) -> PrivateScale:
     """Return the scale of the basis, library sizes taken as they are."""
     if cohort.kind == "counts":
         totals = np.log10(cohort.dense().sum(axis=1))
@@ -96,7 +110,9 @@ def _exact_scale(cohort: Cohort) -> PrivateScale:
     return PrivateScale(False, float(values.min()), float(values.max()))
 
 
-def _normals(x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int) -> FactorNormals:
+def _normals(
+    x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int, noise: float, rng: np.random.Generator
+) -> FactorNormals:
     """Return the model of samples ``x`` (``n × n_genes``) along the first ``factors`` axes of the basis."""
     axes, weaker = basis.axes[:factors], basis.axes[factors:]
     scores = (x - basis.location) / basis.spread @ axes.T
@@ -104,6 +120,7 @@ def _normals(x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int) -> 
     apart = scores - means[codes]
     values, vectors = np.linalg.eigh(apart.T @ apart / max(len(x) - len(means), 1))
     measured = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ axes)
+    means = means + blurred(np.maximum(values, LEAST), np.bincount(codes), noise, rng) @ vectors.T
     loadings = np.vstack([measured, np.sqrt(basis.variances[factors:])[:, None] * weaker])
     left = np.maximum(1.0 - basis.variances[:factors] @ axes**2, 0.05)
     variance = (left + (measured**2).sum(axis=0)) * basis.spread**2

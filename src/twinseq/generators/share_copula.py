@@ -1,0 +1,116 @@
+r"""`share-copula`: the flagship for sharing: few directions, blurred where tracing attacks look.
+
+Counts are put on the scale log2(CPM + 1), one sample at a time. There, a class is a normal distribution,
+:math:`N(m_c, L^\top L + Ψ)`, whose means differ in few directions; `_limited` says what is taken from the cohort and
+what noise hides it. No quantile of any gene is kept, no training value replayed, and twins have a residual of full
+rank. Draws of a class are spread evenly over each gene's distribution, so that what fidelity is left is not lost again.
+
+Nothing is promised. `twinseq.sharing.tune` looks for settings that keep attacks below a target on a cohort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..cohort import Cohort
+from ..errors import ConfigError
+from ._base import Generator, GeneratorInfo
+from ._covariates import CovariateModel
+from ._factor_normals import FactorNormals
+from ._limited import Limits, limited_normals
+from ._private_scale import PrivateScale
+from ._registry import register
+from .basis_copula import exact_scale
+
+Floats = NDArray[np.float64]
+
+
+@register
+class ShareCopula(Generator):
+    """Class means in few directions and noise where tracing looks, for twins that leave the institution.
+
+    Parameters
+    ----------
+    factors
+        Directions in which classes may differ.
+    within
+        Of these, directions in which samples of a class vary together; other variance is each gene's own.
+    mean_noise
+        Noise on the mean of all samples, in standard errors; it moves all classes together.
+    loading_noise
+        Noise on the directions, in standard errors.
+    offset_noise
+        Noise on the classes' places along the directions, in standard errors.
+    scale_noise
+        Noise on the genes' deviations, in standard errors.
+    balanced
+        Spread the draws of each class evenly over each gene's distribution.
+    """
+
+    info = GeneratorInfo(
+        name="share-copula",
+        title="Leakage-limited Gaussian copula",
+        family="statistical",
+        kinds=("counts", "continuous"),
+        guarantee="none",
+        reference="twinseq; noise shaped against tracing (Homer et al. 2008, PLoS Genetics 4:e1000167)",
+    )
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"share": {}}
+
+    def __init__(
+        self,
+        factors: int = 10,
+        within: int = 5,
+        mean_noise: float = 5.0,
+        loading_noise: float = 0.0,
+        offset_noise: float = 0.0,
+        scale_noise: float = 2.0,
+        balanced: bool = True,
+    ) -> None:
+        self.factors = factors
+        self.within = within
+        self.mean_noise = mean_noise
+        self.loading_noise = loading_noise
+        self.offset_noise = offset_noise
+        self.scale_noise = scale_noise
+        self.balanced = balanced
+        if factors < 1:
+            raise ConfigError(f"share-copula: factors must be at least 1, not {factors}.")
+        if within < 0:
+            raise ConfigError(f"share-copula: within must be 0 or more, not {within}.")
+        for name in ("mean_noise", "loading_noise", "offset_noise", "scale_noise"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ConfigError(f"share-copula: {name} must be 0 or more, not {getattr(self, name)}.")
+
+    def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
+        self.scale_ = exact_scale(cohort)
+        self.covariates_, _ = CovariateModel.fit(cohort, codes)
+        limits = Limits(
+            self.factors, self.within, self.mean_noise, self.loading_noise, self.offset_noise, self.scale_noise
+        )
+        self.normals_ = limited_normals(self.scale_.apply(cohort), codes, limits, rng)
+
+    def _sample(
+        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
+    ) -> tuple[NDArray[Any], pd.DataFrame]:
+        known, _ = self.covariates_.sample(codes, rng)
+        return self.scale_.invert(self.normals_.draw(codes, self.balanced, rng), rng), known
+
+    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
+        return self.normals_.losses(self.scale_.apply(cohort), codes)
+
+    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
+        return self.normals_.log_likelihood(self.scale_.apply(cohort), codes)
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {**self.normals_.state(), **self.scale_.state(), **self.covariates_.state()}
+
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.normals_ = FactorNormals.restore(state)
+        self.scale_ = PrivateScale.restore(state)
+        self.covariates_ = CovariateModel.restore(state)

@@ -1,0 +1,130 @@
+"""Settings that tuning tries: a generator, its knobs, and words for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import generators
+from ..generators import Generator
+
+PRIVATE = "share-copula"
+PUBLIC = "basis-copula"
+WORDS = {
+    "factors": "{:g} directions",
+    "within": "{:g} within classes",
+    "mean_noise": "mean {:g} SE",
+    "loading_noise": "directions {:g} SE",
+    "offset_noise": "offsets {:g} SE",
+    "scale_noise": "scales {:g} SE",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A generator and its settings.
+
+    Parameters
+    ----------
+    generator
+        Registry key.
+    settings
+        Its parameters; others are at their defaults.
+    """
+
+    generator: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """What a reader of a table sees."""
+        said = [WORDS[name].format(value) for name, value in self.settings.items() if name in WORDS]
+        others = [
+            f"{name} {value}" for name, value in self.settings.items() if name not in WORDS and name not in ("basis",)
+        ]
+        start = "public basis" if "basis" in self.settings else self.generator
+        return ", ".join([start, *said, *others])
+
+    @property
+    def as_json(self) -> str:
+        """The settings as they stand in a table; of a basis, the name of its file alone."""
+        shown = {
+            name: Path(value).name if name == "basis" and value is not None else value
+            for name, value in self.settings.items()
+        }
+        return json.dumps(shown, sort_keys=True)
+
+    def unfitted(self) -> Generator:
+        """Return the generator, not fitted yet."""
+        return generators.create(self.generator, **self.settings)
+
+
+def candidates(basis: str | Path | None = None) -> tuple[Setting, ...]:
+    """Return the settings that are searched where none are stated, those that leak least first.
+
+    They lie along the frontier that was found on real cohorts (``benchmarks/results/share_frontier.md``).
+
+    Parameters
+    ----------
+    basis
+        File of a public basis, where there is one.
+    """
+    if basis is not None:
+        return tuple(
+            Setting(PUBLIC, {"basis": str(basis), "factors": factors, "offset_noise": noise})
+            for factors, noise in PUBLIC_LADDER
+        )
+    return tuple(
+        Setting(
+            PRIVATE,
+            {
+                "factors": factors,
+                "within": within,
+                "mean_noise": mean,
+                "loading_noise": loading,
+                "offset_noise": offset,
+                "scale_noise": 2.0,
+            },
+        )
+        for factors, within, mean, loading, offset in LADDER
+    )
+
+
+LADDER = (
+    (1, 0, 8.0, 8.0, 2.0),
+    (1, 0, 8.0, 4.0, 1.0),
+    (2, 0, 8.0, 4.0, 1.0),
+    (1, 0, 8.0, 2.0, 0.0),
+    (3, 1, 8.0, 4.0, 1.0),
+    (5, 2, 8.0, 2.0, 1.0),
+    (2, 2, 8.0, 1.0, 0.0),
+    (5, 2, 8.0, 1.0, 0.0),
+    (10, 2, 8.0, 2.0, 1.0),
+    (10, 2, 8.0, 2.0, 0.0),
+    (10, 5, 8.0, 1.0, 0.0),
+    (15, 5, 8.0, 1.0, 0.0),
+    (10, 5, 5.0, 0.0, 0.0),
+    (20, 5, 8.0, 1.0, 0.0),
+    (20, 10, 5.0, 0.0, 0.0),
+    (20, 20, 5.0, 0.0, 0.0),
+    (40, 20, 5.0, 0.0, 0.0),
+)
+"""Directions, of them within classes, and noise on the mean, the directions and the offsets."""
+
+PUBLIC_LADDER = (
+    (5, 1.0),
+    (5, 0.0),
+    (10, 2.0),
+    (10, 1.0),
+    (10, 0.0),
+    (20, 2.0),
+    (20, 1.0),
+    (20, 0.0),
+    (30, 1.0),
+    (30, 0.0),
+    (60, 0.0),
+)
+"""Axes of a public basis, and noise on the offsets."""
