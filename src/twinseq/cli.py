@@ -376,6 +376,7 @@ def audit(
             "--scheduler", metavar="ADDRESS", help="Without TWIN: Dask scheduler whose workers do the splits."
         ),
     ] = None,
+    lazy: LAZY = None,
     seed: SEED = 0,
     jobs: JOBS = 0,
     quiet: QUIET = False,
@@ -413,7 +414,7 @@ def audit(
 
     with progress(quiet) as step:
         step(0, 0, "reading")
-        train = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired)
+        train = read_cohort(real, obs, label, donor, cell_type, covariate, kind, paired, lazy)
         if twin is None and known is not None:
             unused = {"--holdout": holdout, "--reference": reference, "--model": model}
             for option, value in unused.items():
@@ -438,12 +439,12 @@ def audit(
         assert twin is not None
         roles: dict[str, Any] = {"label": train.label, "covariates": (), "kind": train.kind}
         files = {"train": real, "twin": twin}
-        drawn = read(twin, paired=True, **roles)
+        drawn = read(twin, paired=True, lazy=lazy, **roles)
         unseen: dict[str, Any] = {}
         for name, path in (("holdout", holdout), ("reference", reference)):
             if path is not None:
                 files[name] = path
-                unseen[name] = read(path, donor=train.donor, paired=train.paired, min_per_class=1, **roles)
+                unseen[name] = read(path, donor=train.donor, paired=train.paired, min_per_class=1, lazy=lazy, **roles)
         report = run_audit(
             train,
             drawn,
