@@ -57,7 +57,7 @@ def in_process(script: str, folder: Path, talk: Path) -> subprocess.CompletedPro
 
 def _call(words: list[str], folder: Path, talk: Path) -> int:
     code = 0
-    option, value = QUICK.get(words[0], ("", ""))
+    option, value = QUICK.get("".join(words[:1]), ("", ""))
     if option and option not in words:
         words = [*words, option, value]
     with (
