@@ -76,7 +76,7 @@ def report(
     return AuditReport(
         provenance={
             "cohorts": {"train": {"samples": 2 * donors, "donors": donors}},
-            **({"cells": {}} if cells else {}),
+            "roles": {"cell_type": "type" if cells else None},
         },
         verdict={"policy": None, "outcome": "no leak found", "reasons": []},
         metrics=tuple(metrics),

@@ -17,7 +17,7 @@ def fidelity(report: AuditReport, policy: Policy) -> tuple[Check, ...]:
 
     Where not one could be measured, nothing is known of what the twin is good for, and that counts.
     """
-    cells = "cells" in report.provenance
+    cells = report.provenance.get("roles", {}).get("cell_type") is not None
     asked = [floor for floor in policy.fidelity if _applies(floor, report, cells)]
     checks = [_measured(floor, report) for floor in asked]
     if any(check is not None for check in checks):
