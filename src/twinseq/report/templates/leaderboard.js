@@ -209,7 +209,8 @@
     if (found.verdicts.length) {
       parts.push(folded(`Policies: ${found.verdicts.length} ${found.verdicts.length === 1 ? "verdict" : "verdicts"}, with reasons`,
         plain("Verdicts", ["Twin", "Policy", "Verdict", "Reasons"],
-          found.verdicts.map(([split, policy, outcome, reasons]) => [`Split ${split}`, policy, outcome, reasons]))));
+          found.verdicts.map(([split, policy, outcome, reasons]) =>
+            [`Split ${split}`, policy, outcome, make("span", { className: "said" }, reasons)]))));
     }
     for (const [group, title] of Object.entries(cohort.groups)) {
       const lines = found.metrics.filter((metric) => cohort.metrics[metric[0]][1] === group);
