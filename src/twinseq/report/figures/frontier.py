@@ -97,7 +97,7 @@ def _findings(found: Frontier, report: AuditReport) -> Iterator[str]:
         yield f"A twin that copies its donors (positive control): AUC {number(copies, 2)}."
     if found.most is not None:
         least = "" if found.least is None else f", and asks it to keep at least {number(found.least, 2)}"
-        yield f"The policy allows an AUC of at most {number(found.most, 2)}, its whole interval included{least}."
+        yield f"The policy allows an AUC of at most {number(found.most, 2)}{least}."
 
 
 def _traces(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
