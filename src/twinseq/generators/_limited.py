@@ -1,7 +1,8 @@
 r"""What a leakage-limited generator takes from a cohort: few directions, and figures blurred where tracing looks.
 
 Genes stand in units of their deviation within classes. :math:`V` holds the :math:`k` leading directions of the cohort,
-and classes differ inside it only. What is one number a gene gets noise in standard errors (SE) of the figure itself:
+samples weighted by a power of the size of their class, so that few directions tell rare classes apart as well; and
+classes differ inside :math:`V` only. What is one number a gene gets noise in standard errors (SE) of the figure itself:
 
 - the mean of all samples, outside of :math:`V`: noise :math:`N(0, η_m^2 Σ / n)`, with :math:`Σ` the covariance within
   classes. It has the shape of the error that sampling makes, so that no whitening finds a direction in which it is
@@ -40,6 +41,8 @@ class Limits:
         Directions in which classes may differ.
     within
         How many of these, strongest first, samples of a class vary along together; other variance is each gene's own.
+    evenness
+        Weight of classes in finding the directions: 0, by their size, to 1, all alike.
     mean_noise, loading_noise, offset_noise, scale_noise
         Noise on the mean of all samples, the directions, the classes' places along them and the deviations of genes,
         in standard errors of each.
@@ -47,6 +50,7 @@ class Limits:
 
     factors: int
     within: int
+    evenness: float
     mean_noise: float
     loading_noise: float
     offset_noise: float
@@ -67,7 +71,7 @@ def limited_normals(x: Floats, codes: NDArray[np.intp], limits: Limits, rng: np.
     rng
         Noise.
     """
-    n, sizes = len(x), np.bincount(codes)
+    n, sizes = len(x), np.bincount(codes).astype(float)
     freedom = max(n - len(sizes), 1)
     mean = x.mean(axis=0)
     own = np.stack([x[rows].mean(axis=0) for _, rows in stratum_rows(codes)])
@@ -75,7 +79,10 @@ def limited_normals(x: Floats, codes: NDArray[np.intp], limits: Limits, rng: np.
     blur = limits.scale_noise / np.sqrt(2 * n) * rng.standard_normal(len(mean))
     spread = np.maximum(spread * np.exp(blur), LEAST_DEVIATION)
     inside = (x - own[codes]) / spread
-    axes = _directions((x - mean) / spread, inside, limits, rng)
+    weights = sizes[codes] ** -limits.evenness
+    weights = weights * n / weights.sum()
+    balanced = (x - weights @ x / n) / spread * np.sqrt(weights)[:, None]
+    axes = _directions(balanced, inside, limits, rng)
     scores = inside @ axes.T
     variances, turn = np.linalg.eigh(scores.T @ scores / freedom)
     variances, axes = np.maximum(variances[::-1], LEAST), turn[:, ::-1].T @ axes
@@ -90,7 +97,7 @@ def limited_normals(x: Floats, codes: NDArray[np.intp], limits: Limits, rng: np.
 
 
 def _directions(z: Floats, inside: Floats, limits: Limits, rng: np.random.Generator) -> Floats:
-    """Return blurred principal directions of samples ``z``, which vary by ``inside`` within classes; orthonormal."""
+    """Return blurred principal directions of weighted samples ``z``; ``inside`` is what they vary by within classes."""
     values, vectors = np.linalg.eigh(z @ z.T)
     k = min(limits.factors, int((values > LEAST * values[-1]).sum()))
     values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
@@ -112,7 +119,7 @@ def _outside(rows: Floats, axes: Floats) -> Floats:
     return left
 
 
-def blurred(variances: Floats, sizes: NDArray[np.intp], noise: float, rng: np.random.Generator) -> Floats:
+def blurred(variances: Floats, sizes: Floats, noise: float, rng: np.random.Generator) -> Floats:
     """Return noise on the classes' places along uncorrelated axes, ``n_classes × k``.
 
     Parameters

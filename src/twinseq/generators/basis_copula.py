@@ -120,7 +120,7 @@ def _normals(
     apart = scores - means[codes]
     values, vectors = np.linalg.eigh(apart.T @ apart / max(len(x) - len(means), 1))
     measured = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ axes)
-    means = means + blurred(np.maximum(values, LEAST), np.bincount(codes), noise, rng) @ vectors.T
+    means = means + blurred(np.maximum(values, LEAST), np.bincount(codes).astype(float), noise, rng) @ vectors.T
     loadings = np.vstack([measured, np.sqrt(basis.variances[factors:])[:, None] * weaker])
     left = np.maximum(1.0 - basis.variances[:factors] @ axes**2, 0.05)
     variance = (left + (measured**2).sum(axis=0)) * basis.spread**2

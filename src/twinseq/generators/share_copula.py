@@ -40,6 +40,8 @@ class ShareCopula(Generator):
         Directions in which classes may differ.
     within
         Of these, directions in which samples of a class vary together; other variance is each gene's own.
+    evenness
+        Weight of classes in finding the directions: 0, by their size, to 1, all alike.
     mean_noise
         Noise on the mean of all samples, in standard errors; it moves all classes together.
     loading_noise
@@ -64,9 +66,10 @@ class ShareCopula(Generator):
 
     def __init__(
         self,
-        factors: int = 10,
-        within: int = 5,
-        mean_noise: float = 5.0,
+        factors: int = 5,
+        within: int = 2,
+        evenness: float = 1.0,
+        mean_noise: float = 10.0,
         loading_noise: float = 0.0,
         offset_noise: float = 0.0,
         scale_noise: float = 2.0,
@@ -74,6 +77,7 @@ class ShareCopula(Generator):
     ) -> None:
         self.factors = factors
         self.within = within
+        self.evenness = evenness
         self.mean_noise = mean_noise
         self.loading_noise = loading_noise
         self.offset_noise = offset_noise
@@ -83,6 +87,8 @@ class ShareCopula(Generator):
             raise ConfigError(f"share-copula: factors must be at least 1, not {factors}.")
         if within < 0:
             raise ConfigError(f"share-copula: within must be 0 or more, not {within}.")
+        if not 0 <= evenness <= 1:
+            raise ConfigError(f"share-copula: evenness must lie between 0 and 1, not {evenness}.")
         for name in ("mean_noise", "loading_noise", "offset_noise", "scale_noise"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigError(f"share-copula: {name} must be 0 or more, not {getattr(self, name)}.")
@@ -91,7 +97,13 @@ class ShareCopula(Generator):
         self.scale_ = exact_scale(cohort)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
         limits = Limits(
-            self.factors, self.within, self.mean_noise, self.loading_noise, self.offset_noise, self.scale_noise
+            self.factors,
+            self.within,
+            self.evenness,
+            self.mean_noise,
+            self.loading_noise,
+            self.offset_noise,
+            self.scale_noise,
         )
         self.normals_ = limited_normals(self.scale_.apply(cohort), codes, limits, rng)
 
