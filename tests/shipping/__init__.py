@@ -1,0 +1,1 @@
+"""What is built from the project: wheel, source archive, image and recipe."""
