@@ -155,7 +155,7 @@ def test_length_that_is_not_told(client: TestClient):
     assert answer.status_code == 411
 
 
-FORM = {"label": "condition", "kind": "counts", "preset": "faithful", "policy": "partner", "seed": "0"}
+FORM = {"label": "condition", "kind": "counts", "preset": "faithful", "policy": "partner", "splits": "5", "seed": "0"}
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,11 @@ FORM = {"label": "condition", "kind": "counts", "preset": "faithful", "policy": 
         ({"preset": "<b>"}, "preset: choose one of"),
         ({"policy": "/etc/passwd"}, "policy: choose one of"),
         ({"kind": ""}, "kind: choose one of"),
-        ({"seed": "many"}, "is not a number"),
-        ({"seed": "-3"}, "0 or more"),
-        ({"preset": "dp", "epsilon": "0"}, "must be above 0"),
-        ({"preset": "dp", "epsilon": "nan"}, "must be above 0"),
+        ({"seed": "many"}, "is not a whole number"),
+        ({"seed": "-3"}, "must be from 0"),
+        ({"preset": "dp", "epsilon": "0"}, "must be from 0.01"),
+        ({"preset": "dp", "epsilon": "nan"}, "must be from 0.01"),
+        ({"splits": "500"}, "must be from 1 to 20"),
     ],
 )
 def test_orders_that_were_not_offered(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ConfigError, shorten
 from .intake import Arrived
 
+Number = TypeVar("Number", int, float)
 PRESETS = {
     "share": "To be shared: as faithful as a limit on what attacks may find allows",
     "dp": "To be shared with a guarantee: differential privacy of each donor",
     "faithful": "To stay inside: most faithful; it gives its donors away",
 }
+LEAST_EPSILON = 0.01
+MOST_SPLITS = 20
 ROLES = ("label", "donor", "cell_type")
 KINDS = ("counts", "continuous")
 
@@ -53,8 +56,9 @@ def roles_and_settings(fields: Sequence[tuple[str, str]], came: Arrived) -> tupl
     preset = _one_of(first, "preset", PRESETS)
     settings: dict[str, Any] = {"preset": preset, "policy": _one_of(first, "policy", policies())}
     if preset == "dp":
-        settings["epsilon"] = _number(first, "epsilon", 0.0)
-    settings["seed"] = int(_number(first, "seed", -1.0))
+        settings["epsilon"] = _number(first, "epsilon", float, LEAST_EPSILON, 1e3)
+    settings["splits"] = _number(first, "splits", int, 1, MOST_SPLITS)
+    settings["seed"] = _number(first, "seed", int, 0, 10**9)
     return roles, settings
 
 
@@ -71,12 +75,13 @@ def _one_of(fields: Mapping[str, str], key: str, offered: Sequence[str] | Mappin
     return value
 
 
-def _number(fields: Mapping[str, str], key: str, above: float) -> float:
+def _number(fields: Mapping[str, str], key: str, kind: type[Number], least: Number, most: Number) -> Number:
     text = fields.get(key, "").strip()
     try:
-        value = float(text)
+        value = kind(text)
     except ValueError:
-        raise ConfigError(f"{key}: '{shorten(text, 40)}' is not a number.") from None
-    if not above < value < 1e9:
-        raise ConfigError(f"{key}: must be above {above:g}." if above >= 0 else f"{key}: must be 0 or more.")
+        word = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{key}: '{shorten(text, 40)}' is not {word}.") from None
+    if not least <= value <= most:
+        raise ConfigError(f"{key}: must be from {least:g} to {most:g}.")
     return value
