@@ -139,3 +139,25 @@ def test_the_files_hold_no_key_twice_and_the_practices_say_what_has_to_be_said()
     for word in ("many donors", "fitted model", "differential privacy", "rare diseases", "NOT-OD-25-081", "ledger"):
         assert word in together
     assert "anonym" not in together.lower()
+
+
+def test_the_page_on_policies_has_the_numbers_of_the_files():
+    page = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    rows = {cells[0]: cells[1:] for cells in lines}
+    found = [read_policy(name) for name in profiles()]
+
+    def said(start: str) -> list[str]:
+        return next(cells for title, cells in rows.items() if title.startswith(start))
+
+    def share(value: float) -> str:
+        return f"{value:.2f}".replace("0.", ".").replace("-", "−")
+
+    assert said("AUC of the strongest") == [f"≤ {share(one.auc.value)}" for one in found]
+    assert said("members named") == [f"≤ {100 * one.tpr_at_1.value:.0f} %" for one in found]
+    assert said("AUC within") == [f"> {share(one.groups.value)}" for one in found]
+    assert said("donors") == [f"≥ {one.donors.value:g}" for one in found]
+    assert said("ε, if") == [f"≤ {one.epsilon.value:g}" for one in found]
+    for place, start in enumerate(("`lfc_replication`", "`tstr_ratio_auc`", "`lisi`")):
+        for policy, cell in zip(found, said(start), strict=True):
+            assert all(share(value) in cell for _, _, value in policy.fidelity[place].first_of)
