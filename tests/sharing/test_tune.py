@@ -38,7 +38,7 @@ def planted(n: int, n_genes: int, seed: int = 0) -> Cohort:
 
 def test_a_target_that_can_be_met_is_met_by_the_setting_that_keeps_most():
     found = tune(
-        planted(300, 150), target_auc=0.65, candidates=(USELESS, LOUD, QUIET), beside=(), inner=2, outer=2, seed=1
+        planted(300, 150), target_auc=0.65, candidates=(USELESS, QUIET, LOUD), beside=(), inner=2, outer=1, seed=1
     )
     assert found.chosen == (QUIET.generator, dict(QUIET.settings))
     table = found.table
@@ -50,10 +50,10 @@ def test_a_target_that_can_be_met_is_met_by_the_setting_that_keeps_most():
     assert chosen.auc < 0.65
     assert chosen.lfc_replication > 0.9
     assert chosen.auc_low < chosen.auc < chosen.auc_high
+    assert "was met" in found.reasons[0] or "is met" in found.reasons[0]
     assert json.loads(chosen.settings) == QUIET.settings
     loud = searched[searched.setting == LOUD.words].iloc[0]
     assert loud.auc > chosen.auc + 0.1
-    assert "is met" in found.reasons[0] or "on average" in found.reasons[0]
 
 
 def test_a_target_out_of_reach_is_called_so_with_what_would_do():

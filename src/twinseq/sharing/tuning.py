@@ -22,6 +22,8 @@ OUTER_SEEDS = 100_000
 """Outer deals have seeds of their own, this far from those of the search."""
 SLACK = 0.06
 """A setting whose first deal is this far above the target is not tried on others, nor is one that another beats."""
+TOO_HIGH = 3
+"""So many settings in a row far above the target on the first deal, and those that leak more are not tried."""
 REPORTED = 3
 BESIDE = (Setting("copula"),)
 
@@ -59,7 +61,7 @@ def tune(
     min_de_recall
         Least share of the members' differential genes that the twin has to name.
     candidates
-        Settings to search; by default `candidates`.
+        Settings to search, those that are likely to leak least first; by default `candidates`.
     beside
         Other generators to measure on the first outer deal, for comparison.
     fractions
@@ -139,7 +141,10 @@ def _search(
     going = list(range(len(settings)))
     for number in range(inner):
         deal = Deal(cohort, fractions, seed + number, on_log=True, jobs=jobs)
+        above = 0
         for place in going:
+            if above == TOO_HIGH:
+                break
             say(f"search, deal {number + 1} of {inner}: {settings[place].words}")
             try:
                 outcome = deal.outcome(settings[place], FIGURES[:2], quick=True)
@@ -147,6 +152,8 @@ def _search(
                 troubles.append(shorten(error, 200))
                 continue
             found.setdefault(place, []).append(outcome)
+            leak = Measured.of(settings[place], "searched", [outcome]).auc
+            above = above + 1 if number == 0 and leak > target + SLACK else 0
         if room is None:
             room = Room.of(deal.members, deal.reference, deal.agreement)
         going = _in_play({place: outcomes for place, outcomes in found.items() if place in going}, settings, target)
