@@ -27,6 +27,7 @@ from ..parallel import spread
 from ._base import Generator, GeneratorInfo
 from ._cell_centres import centres, class_margins, overdispersion
 from ._cell_factors import cell_factors
+from ._cell_public import PublicCells
 from ._cell_scores import EXTREME, ScoreTable
 from ._cell_types import library_unit
 from ._count_histograms import (
@@ -46,7 +47,7 @@ from ._donor_effects import DonorSums, gene_effects
 from ._library_margins import fit_library_margins
 from ._likelihood import LADDER, factor_log_density
 from ._margins import stratum_rows, under
-from ._registry import register
+from ._registry import load, register
 from ._segments import class_parts, drawn_together
 
 Floats = NDArray[np.float64]
@@ -68,6 +69,12 @@ class CellCopula(Generator):
         Standard errors between donors of noise on the means.
     trend
         Share of the way from each gene's own dispersion to that of genes as frequent, 0 to 1.
+    public
+        File of a cell-copula fitted to open cells of the same types and genes, without a label (`Generator.save`). All
+        but the mix of classes, library sizes, covariates and means far from the public ones comes from there
+        (`_cell_public`); ``factors``, ``contrast``, ``blur`` and ``trend`` are those of that model then.
+    beyond
+        Standard errors between donors that a mean has to be away from the public one to count.
     """
 
     info = GeneratorInfo(
@@ -92,12 +99,18 @@ class CellCopula(Generator):
         contrast: float = 0.0,
         blur: float = 0.0,
         trend: float = 0.0,
+        public: str | None = None,
+        beyond: float = 3.0,
     ) -> None:
         self.factors = factors
         self.donors = donors
         self.contrast = contrast
         self.blur = blur
         self.trend = trend
+        self.public = public
+        self.beyond = beyond
+        if not beyond >= 0:
+            raise ConfigError(f"cell-copula: beyond must be 0 or more, not {beyond}.")
         if factors < 0:
             raise ConfigError(f"cell-copula: factors must be 0 or more, not {factors}.")
         if donors is not None and donors < 0:
@@ -113,27 +126,39 @@ class CellCopula(Generator):
         n_classes = len(self.classes_)
         known = cohort.donor is not None
         donors = np.unique(cohort.donors(), return_inverse=True)[1] if known else np.zeros(len(codes), dtype=np.intp)
+        public = None if self.public is None else PublicCells.of(self._public_model(), cohort, self.classes_)
         histograms = count_histograms(cohort, codes, n_classes, by_library=True, jobs=jobs)
         self.unit_ = library_unit(histograms)
         self.cells_ = np.stack([histogram.cells for histogram in histograms])
         sums = DonorSums.of(cohort, codes, donors, self.unit_, jobs)
-        fitted = list(spread(_fit_class, histograms, (self.unit_, max(1, jobs // n_classes)), jobs))
-        pooled, tables = [margins for margins, _ in fitted], [table for _, table in fitted]
-        effects = [gene_effects(sums, code, overdispersion(margins)) for code, margins in enumerate(pooled)]
         exposures = np.bincount(sums.classes, weights=sums.exposure).astype(np.float64)
-        rates = centres(effects, exposures, self.contrast, self.blur, rng)
-        self.margins_ = [
-            class_margins(margins, found, rate, self.trend)
-            for margins, found, rate in zip(pooled, effects, rates, strict=True)
-        ]
-        groups = np.unique(codes * (int(donors.max()) + 1) + donors, return_inverse=True)[1].astype(np.intp)
-        self.loadings_ = cell_factors(cohort, codes, groups, tables, self.factors, rng, jobs)
+        if public is not None:
+            effects = public.effects(sums)
+            self.margins_, self.loadings_ = public.moved(effects, exposures, self.unit_, self.beyond), public.loadings
+        else:
+            fitted = list(spread(_fit_class, histograms, (self.unit_, max(1, jobs // n_classes)), jobs))
+            pooled, tables = [margins for margins, _ in fitted], [table for _, table in fitted]
+            effects = [gene_effects(sums, code, overdispersion(margins)) for code, margins in enumerate(pooled)]
+            rates = centres(effects, exposures, self.contrast, self.blur, rng)
+            self.margins_ = [
+                class_margins(margins, found, rate, self.trend)
+                for margins, found, rate in zip(pooled, effects, rates, strict=True)
+            ]
+            groups = np.unique(codes * (int(donors.max()) + 1) + donors, return_inverse=True)[1].astype(np.intp)
+            self.loadings_ = cell_factors(cohort, codes, groups, tables, self.factors, rng, jobs)
+        self.errors_ = np.stack([found.error for found in effects])
         self.cast_ = None
         if known and self.donors != 0:
             self.cast_ = Cast.fit(cohort, self.classes_, sums, effects, donors, self.cells_, self.donors, rng)
         left = () if self.cast_ is None else self.cast_.names
         cells = cohort.with_adata(cohort.adata, covariates=tuple(n for n in cohort.covariates if n not in left))
         self.covariates_, _ = CovariateModel.fit(cells, codes)
+
+    def _public_model(self) -> CellCopula:
+        model = load(str(self.public))
+        if not isinstance(model, CellCopula):
+            raise ConfigError(f"cell-copula: public={self.public} holds a model of '{model.info.name}'.")
+        return model
 
     def _sample(
         self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
@@ -192,14 +217,15 @@ class CellCopula(Generator):
         return total
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        state = {"unit": np.array(self.unit_), "cells": self.cells_, **self.covariates_.state()}
+        state = {"unit": np.array(self.unit_), "cells": self.cells_, "errors": self.errors_}
+        state |= self.covariates_.state()
         for code, (margins, loadings) in enumerate(zip(self.margins_, self.loadings_, strict=True)):
             state |= {f"margins.{code}.{name}": value for name, value in vars(margins).items()}
             state[f"loadings.{code}"] = loadings
         return state if self.cast_ is None else state | self.cast_.state()
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self.unit_, self.cells_ = float(state["unit"]), state["cells"]
+        self.unit_, self.cells_, self.errors_ = float(state["unit"]), state["cells"], state["errors"]
         self.covariates_ = CovariateModel.restore(state)
         numbers = range(len(self.cells_))
         self.margins_ = [CountMargins(**under(f"margins.{code}.", state)) for code in numbers]
