@@ -34,6 +34,8 @@ from .releasing.folder import check_free, listed, remove_stale
 from .releasing.kept import Kept
 from .releasing.papers import write_papers
 from .releasing.procedure import Procedure, stated
+from .releasing.shared import OWN_SEEDS, Wanted, is_shared, tuned
+from .releasing.shared import WEIGHT as SEARCH
 from .releasing.twin import Twin, check_name, checked, make_twin
 from .results import AuditReport
 
@@ -77,6 +79,8 @@ def release(
     epsilon: float | None = None,
     delta: float | None = None,
     basis: str | Path | None = None,
+    target_auc: float | None = None,
+    min_de_recall: float | None = None,
     policy: str | Path | Policy = "partner",
     splits: int = 5,
     n: int | None = None,
@@ -109,11 +113,16 @@ def release(
     folder
         New, empty, or that of an earlier release, which is written over.
     generator, preset, settings
-        As for `twinseq.generators.create`, or an unfitted generator. By default the copula.
+        As for `twinseq.generators.create`, or an unfitted generator. By default, and with preset ``"share"``, settings
+        are searched that keep attacks below a target (`twinseq.sharing`); of cohorts without a label the faithful
+        copula is taken, of single cells the leakage-limited one.
     epsilon, delta
         Of a private generator; δ is 1e-5, or a tenth of one over the donors where that is less.
     basis
         File of a public basis.
+    target_auc, min_de_recall
+        For the search: most that attacks may reach, by default what the audit has to measure for the policy to be met;
+        least share of differential genes kept.
     policy
         ``"internal"``, ``"partner"``, ``"open"``, a YAML file or a policy.
     splits
@@ -167,10 +176,13 @@ def release(
         registry.get(metric)
     if splits < 1:
         raise ConfigError(f"At least 1 split is needed, not {splits}.")
-    question = Question(splits, metrics, slow, survival, gene_sets, gene_ids, seed)
-    procedure = stated(cohort, generator, preset, settings or {}, epsilon, delta, basis)
+    shared = is_shared(cohort, generator, preset)
+    wanted = Wanted(target_auc, min_de_recall, basis)
+    wanted.check(shared)
+    question = Question(splits, metrics, slow, survival, gene_sets, gene_ids, seed + OWN_SEEDS if shared else seed)
+    procedure = None if shared else stated(cohort, generator, preset, settings or {}, epsilon, delta, basis)
     if ledger is not None:
-        _check_ledger(Path(ledger), procedure.generator)
+        _check_ledger(Path(ledger), procedure)
     files = _inputs(cohort, obs, basis, gene_sets, gene_ids)
     progress(0, 0, "checking the cohort")
     ordered = in_order(cohort, cohort)
@@ -179,17 +191,24 @@ def release(
     given = {"code": code_digest(), "cohort": content_digest(ordered), **sums}
 
     kept = Kept(folder)
-    total = question.weight + FINAL
+    ahead = SEARCH if procedure is None else 0
+    audited = ahead + question.weight
+    total = audited + FINAL
 
-    def told(done: int, _: int, text: str) -> None:
+    def searching(done: int, _: int, text: str) -> None:
         progress(done, total, text)
 
+    def told(done: int, _: int, text: str) -> None:
+        progress(ahead + done, total, text)
+
     def drawing(done: int, of: int, text: str) -> None:
-        progress(question.weight + DRAWN * done // max(of, 1), total, f"twin of all donors: {text}")
+        progress(audited + DRAWN * done // max(of, 1), total, f"twin of all donors: {text}")
 
     def finishing(done: int, of: int, text: str) -> None:
-        progress(question.weight + DRAWN + (FINAL - DRAWN) * done // max(of, 1), total, f"twin of all donors: {text}")
+        progress(audited + DRAWN + (FINAL - DRAWN) * done // max(of, 1), total, f"twin of all donors: {text}")
 
+    if procedure is None:
+        procedure = tuned(cohort, wanted, chosen_policy, seed, jobs, kept, given, searching)
     report = cross_fitted(ordered, procedure.generator, question, kept, given, jobs, told)
     before = listed(folder)
     with atomic_folder(folder) as scratch:
@@ -202,7 +221,7 @@ def release(
         report = checked(report, cohort, made, seed, jobs, finishing)
         notes = [*words.notes(made.claim is not None, procedure.choice), *warned]
         spent = round(time.perf_counter() - started, 2)
-        report = _described(report, cohort, made, procedure, chosen_policy, splits, notes, spent)
+        report = _described(report, cohort, made, procedure, chosen_policy, question, seed, notes, spent)
         recorded = {
             **{f"in: {name}": {"file": files[name].name, "sha256": found} for name, found in sums.items()},
             "in: the cohort as it was read": {"sha256": given["cohort"]},
@@ -221,16 +240,16 @@ def release(
 
 
 def _described(
-    report: AuditReport, cohort: Cohort, made: Twin, procedure: Procedure, policy: Policy, splits: int,
-    notes: Sequence[str], spent: float,
+    report: AuditReport, cohort: Cohort, made: Twin, procedure: Procedure, policy: Policy, question: Question,
+    seed: int, notes: Sequence[str], spent: float,
 ) -> AuditReport:  # fmt: skip
     """Return the report with the provenance of a release: what was asked for, and how far the audit reaches."""
     audited, twin = report.provenance, made.file
     sizes = {name: size for name, size in audited["cohorts"].items() if name in ("holdout", "reference")}
     release_ = {
         "settings": {
-            "preset": procedure.preset, "policy": policy.name, "splits": splits, "seed": audited["seed"],
-            "python": platform.python_version(),
+            "preset": procedure.preset, "policy": policy.name, "splits": question.splits, "seed": seed,
+            "seed of the audit": question.seed, "python": platform.python_version(),
         },
         "chosen": [procedure.choice, *procedure.reasons],
         "notes": list(notes),
@@ -244,20 +263,30 @@ def _described(
             **sizes,
             "twin": {"file": twin.name, **_size(made.cohort)},
         },
-        "generator": described_generator(procedure.generator),
-        "splits": splits,
+        "generator": _nameless(described_generator(procedure.generator)),
+        "splits": question.splits,
+        "seed": seed,
         "release": release_,
     }
     frontier = {} if procedure.frontier is None else {"frontier": procedure.frontier}
     return dataclasses.replace(report, provenance=provenance, tables={**frontier, **report.tables})
 
 
-def _check_ledger(ledger: Path, generator: Generator) -> None:
+def _check_ledger(ledger: Path, procedure: Procedure | None) -> None:
     """Refuse a ledger that cannot be written to, or for a generator that gives no guarantee."""
-    if generator.info.family != "dp":
-        raise ConfigError(f"ledger: generator '{generator.info.name}' gives no guarantee to be written down.")
+    if procedure is None or procedure.generator.info.family != "dp":
+        raise ConfigError("ledger: this generator gives no guarantee to be written down.")
     check_writable(ledger)
     read_releases(ledger)
+
+
+def _nameless(described: dict[str, Any]) -> dict[str, Any]:
+    """Return a generator and its settings without the folder of its basis."""
+    settings = {
+        name: Path(value).name if name == "basis" and value is not None else value
+        for name, value in described["settings"].items()
+    }
+    return {**described, "settings": settings}
 
 
 def _size(cohort: Cohort, named: bool = False) -> dict[str, Any]:

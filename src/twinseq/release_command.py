@@ -24,6 +24,7 @@ from .options import (
     LABEL,
     LAZY,
     LEDGER,
+    MIN_DE_RECALL,
     OBS,
     PAIRED,
     QUIET,
@@ -31,6 +32,7 @@ from .options import (
     SEED,
     SETTINGS,
     STRICT,
+    TARGET_AUC,
     TIME,
     inputs,
     parse_settings,
@@ -66,15 +68,15 @@ def release(
     kind: KIND = None,
     paired: PAIRED = None,
     generator: Annotated[
-        str | None, typer.Option("--generator", "-g", metavar="NAME", help="See `twinseq list generators`. [copula]")
+        str | None, typer.Option("--generator", "-g", metavar="NAME", help="See `twinseq list generators`.")
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="Named settings: faithful, dp.")
-    ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="share, dp, faithful. [share]")] = None,
     settings: SETTINGS = None,
     epsilon: EPSILON = None,
     delta: DELTA = None,
     basis: BASIS = None,
+    target_auc: TARGET_AUC = None,
+    min_de_recall: MIN_DE_RECALL = None,
     ledger: LEDGER = None,
     policy: Annotated[
         str, typer.Option("--policy", metavar="NAME|FILE", help="What must hold: internal, partner, open, a YAML file.")
@@ -105,7 +107,8 @@ def release(
     """Audit a procedure on a cohort, make the twin of all donors, and say whether it may be handed on.
 
     Donors are dealt anew several times into members, outsiders and a reference; twins of the members are attacked, and
-    measured on outsiders. Then the twin of all donors is made by the same procedure. DIR holds the twin, its data
+    measured on outsiders. By default the settings are searched first, so that attacks stay below what the policy
+    allows. Then the twin of all donors is made by the same procedure. DIR holds the twin, its data
     sheet, the report with the verdict, and a README that says which files may leave. A run that was interrupted goes on
     where it stopped when the same command is given again.
     """
@@ -129,6 +132,8 @@ def release(
                 epsilon=epsilon,
                 delta=delta,
                 basis=basis,
+                target_auc=target_auc,
+                min_de_recall=min_de_recall,
                 policy=policy,
                 splits=splits,
                 n=n,
