@@ -120,6 +120,7 @@ def _grid(path: Path) -> None:
     small = {"n_cases": 20, "n_controls": 20, "n_genes": 60, "seed": 1}
     grid["cohorts"] = [{"name": "small", "simulate": small}]
     grid["generators"] = grid["generators"][:2]
+    grid["splits"] = {"number": 1, "fractions": [0.5, 0.25, 0.25]}
     grid["metrics"] = ["correlation_r", "lfc_replication"]
     path.write_text(yaml.safe_dump(grid, allow_unicode=True), encoding="utf-8")
 

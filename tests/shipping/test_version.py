@@ -1,5 +1,7 @@
 """The version: that of the last tag, and one that stays where there is none."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,9 +38,9 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "--allow-empty", "-m", "something")
 
 
-def version(folder: Path) -> str:
+def version(folder: Path, **known: str) -> str:
     words = [sys.executable, "-m", "hatchling", "version"]
-    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True, env=os.environ | known)
     return ended.stdout.strip()
 
 
@@ -57,6 +59,15 @@ def test_a_tag_gives_the_version_until_the_next_one(folder: Path):
 @pytest.mark.slow
 def test_an_archive_without_history_can_be_built(folder: Path):
     assert version(folder) == FALLBACK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["Dockerfile", "conda/recipe/recipe.yaml"])
+def test_image_and_recipe_can_say_the_version(folder: Path, path: str):
+    name = re.search(r"\b\w+_PRETEND_VERSION\w*", (ROOT / "packaging" / path).read_text(encoding="utf-8"))
+    assert name is not None
+    assert version(folder, **{name[0]: "0.9.1"}) == "0.9.1"
+    assert version(folder, **{name[0]: ""}) == FALLBACK
 
 
 def test_all_places_that_name_the_version_agree():
