@@ -69,7 +69,7 @@ class ShareCopula(Generator):
         factors: int = 5,
         within: int = 2,
         evenness: float = 1.0,
-        mean_noise: float = 10.0,
+        mean_noise: float = 4.0,
         loading_noise: float = 0.0,
         offset_noise: float = 0.0,
         scale_noise: float = 2.0,

@@ -18,6 +18,7 @@ COLUMNS = (
     "setting", "stage", "auc", "auc_low", "auc_high", "attack", "tpr_at_1", "lfc_replication", "lfc_replication_low",
     "lfc_replication_high", "de_recall", "f1_ratio", "chosen", "generator", "settings",
 )  # fmt: skip
+NEAR = 0.005
 ONE_SIDED, TWO_SIDED = float(ndtri(0.95)), float(ndtri(0.975))
 
 
@@ -132,15 +133,16 @@ def faithful(one: Measured) -> tuple[float, float]:
 def pick(searched: Sequence[Measured], target_auc: float, min_de_recall: float | None) -> Measured:
     """Return the most faithful setting that meets what is asked for, or the one that misses the target least.
 
-    Of settings that keep fold changes to within .002 of each other, the one that leaks least is taken.
+    Of settings that keep fold changes to within `NEAR` of each other, the one whose mean profile is nearest to that of
+    the cohort is taken, and then the one that leaks least: noise on the mean is nothing that fold changes see.
     """
     enough = [one for one in searched if min_de_recall is None or one.figure("de_recall") >= min_de_recall]
     able = [one for one in enough if one.auc_high <= target_auc]
     if not able:
         return min(enough or searched, key=lambda one: (one.auc, -faithful(one)[0]))
     best = max(map(faithful, able))
-    near = [one for one in able if faithful(one)[0] >= best[0] - 0.002]
-    return min(near, key=lambda one: one.auc)
+    near = [one for one in able if faithful(one)[0] >= best[0] - NEAR]
+    return min(near, key=lambda one: (one.setting.settings.get("mean_noise", 0.0), one.auc))
 
 
 def on_frontier(searched: Sequence[Measured]) -> list[Measured]:

@@ -63,7 +63,7 @@ def tune(
     candidates
         Settings to search, those that are likely to leak least first; by default `candidates`.
     beside
-        Other generators to measure on the first outer deal, for comparison.
+        Other generators to measure on the first outer deal against the attacks of the search, for comparison.
     fractions
         Shares of members, others and reference in a deal.
     inner, outer
@@ -115,7 +115,7 @@ def tune(
     reported = [Measured.of(one.setting, "reported", outcomes[one.setting.words]) for one in shown]
     for setting in beside:
         say(f"beside: {setting.words}")
-        others.append(Measured.of(setting, "beside", [deals[0].outcome(setting, FIGURES, quick=False)]))
+        others.append(Measured.of(setting, "beside", [deals[0].outcome(setting, FIGURES, quick=True)]))
     final = next(one for one in reported if one.setting == best.setting)
     return Frontier(
         table_of([*searched, *reported, *others], best.setting),
