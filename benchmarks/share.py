@@ -71,8 +71,8 @@ def measure(case: Case, quick: bool, rungs: list[int] | None) -> tuple[pd.DataFr
             fractions=case.fractions,
             beside=case.beside,
             candidates=None if rungs is None else [candidates(basis)[rung] for rung in rungs],
-            inner=1 if quick else 2,
-            outer=1 if quick else 2,
+            inner=1 if quick else 4,
+            outer=1 if quick else 6,
             jobs=2,
             step=lambda words: print(f"{time.perf_counter() - started:6.0f} s  {words}", file=sys.stderr, flush=True),
         )

@@ -11,9 +11,9 @@ from .conftest import hospital_cohort
 
 @pytest.fixture
 def few(monkeypatch):
-    """The search of the product, over its first and its ninth setting and one deal of each kind."""
+    """The search of the product, over its first and its tenth setting and one deal of each kind."""
     monkeypatch.setattr(tuning, "BESIDE", ())
-    monkeypatch.setattr(tuning, "usual", lambda basis: candidates(basis)[::8])
+    monkeypatch.setattr(tuning, "usual", lambda basis: candidates(basis)[::9])
 
 
 def test_settings_are_searched_and_the_twin_is_made_with_what_was_found(twinseq, tmp_path, few):
