@@ -188,7 +188,8 @@ def release(
     ordered = in_order(cohort, cohort)
     _check_parts(ordered, seed)
     sums = {name: file_digest(path) for name, path in files.items()}
-    given = {"code": code_digest(), "cohort": content_digest(ordered), **sums}
+    content = content_digest(ordered)
+    given = {"code": code_digest(), "cohort": content, **{f"file {name}": found for name, found in sums.items()}}
 
     kept = Kept(folder)
     ahead = SEARCH if procedure is None else 0
@@ -224,7 +225,7 @@ def release(
         report = _described(report, cohort, made, procedure, chosen_policy, question, seed, notes, spent)
         recorded = {
             **{f"in: {name}": {"file": files[name].name, "sha256": found} for name, found in sums.items()},
-            "in: the cohort as it was read": {"sha256": given["cohort"]},
+            "in: the cohort as it was read": {"sha256": content},
             **{f"out: {path.name}": {"sha256": file_digest(path)} for path in made.files},
         }
         report = judged(dataclasses.replace(report, provenance={**report.provenance, "files": recorded}), chosen_policy)

@@ -13,6 +13,7 @@ import twinseq as ts
 from twinseq.cohort import Cohort
 from twinseq.errors import CohortError, ConfigError, OutputError
 from twinseq.metrics._inputs import in_order
+from twinseq.provenance import content_digest
 from twinseq.release import Release
 from twinseq.releasing.folder import listed, remove_stale
 from twinseq.releasing.merged import merged
@@ -88,6 +89,10 @@ def test_an_earlier_release_is_written_over_and_notes_beside_it_are_not(cohort: 
     assert "NEVER RELEASE" not in second["README.txt"]
     sum_ = hashlib.sha256((tmp_path / "real.h5ad").read_bytes()).hexdigest()
     assert made.report.provenance["files"]["in: cohort"] == {"file": "real.h5ad", "sha256": sum_}
+    # What is read hangs on the roles of columns too, and not on the file alone.
+    read = made.report.provenance["files"]["in: the cohort as it was read"]["sha256"]
+    assert read not in (sum_, content_digest(dataclasses.replace(real, label=None)))
+    assert read == content_digest(in_order(real, real))
     # The sheet goes along with the twin: it holds no sum of the real file. Nothing tells where that lies.
     assert sum_ not in second["twin.croissant.json"]
     assert not any(str(tmp_path) in text for text in second.values())

@@ -80,6 +80,15 @@ def test_what_was_kept_of_something_else_is_not_taken_up(cohort: Cohort, stopped
         run(cohort, stopped, stop_at="split 1 of 2: confidence", **changed)
 
 
+def test_other_roles_of_the_same_file_are_another_cohort(cohort: Cohort, tmp_path: Path):
+    ts.write(cohort, tmp_path / "real.h5ad")
+    with pytest.raises(Stopped):
+        run(ts.read(tmp_path / "real.h5ad"), tmp_path / "r", stop_at="split 2", metrics=["exact_copies"])
+    other = ts.read(tmp_path / "real.h5ad", label="sex", covariates=())
+    with pytest.raises(Stopped):
+        run(other, tmp_path / "r", stop_at="split 1 of 2: confidence", metrics=["exact_copies"])
+
+
 def test_a_private_release_adds_to_its_ledger_once_and_at_the_end(cohort: Cohort, tmp_path: Path):
     bare = dataclasses.replace(cohort, covariates=())
     ledger = tmp_path / "ledger.json"

@@ -13,14 +13,22 @@ def merged(reports: Sequence[AuditReport]) -> AuditReport:
     """Return the first report with each figure averaged over all.
 
     Donors recur from split to split, so that the splits are not independent: an interval stays as wide as one split's.
-    Tables and provenance are those of the first.
+    Seconds are added up; tables and what else the provenance says are those of the first.
     """
     found: dict[str, list[MetricResult]] = {metric.name: [] for metric in reports[0].metrics}
     for report in reports:
         for metric in report.metrics:
             if metric.name in found:
                 found[metric.name].append(metric)
-    return replace(reports[0], metrics=tuple(_mean(each, len(reports)) for each in found.values()))
+    seconds: dict[str, float] = {}
+    for report in reports:
+        for part, spent in report.provenance.get("seconds", {}).items():
+            seconds[part] = round(seconds.get(part, 0.0) + spent, 2)
+    return replace(
+        reports[0],
+        provenance={**reports[0].provenance, "seconds": seconds},
+        metrics=tuple(_mean(each, len(reports)) for each in found.values()),
+    )
 
 
 def _mean(each: Sequence[MetricResult], splits: int) -> MetricResult:

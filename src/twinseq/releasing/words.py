@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..results import AuditReport
 from ..terminal import clean
@@ -72,6 +73,7 @@ def readme(
     policy = f" under the policy '{verdict['policy']}' ({verdict.get('title', '')})" if verdict.get("policy") else ""
     parts = [
         "A TWIN, AND WHAT IS KNOWN OF IT",
+        _paragraph(_origin(report.provenance)),
         _paragraph(f"Verdict{policy}: {OUTCOMES.get(outcome, outcome.upper())}."),
         _paragraph(ADVICE.get(outcome, "No policy was applied; read the report before anything leaves.")),
         _list(verdict.get("reasons", ())),
@@ -87,6 +89,14 @@ def readme(
         _list(limits),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(provenance: Mapping[str, Any]) -> str:
+    """Say when the twin was made, and of what; the README stays with the cohort."""
+    cohort = provenance["cohorts"]["cohort"]
+    of = f"{cohort['donors']:,} donors"
+    file = f" in {cohort['file']}" if "file" in cohort else ""
+    return f"Made on {provenance['created']} of {of}{file}. Sums of what went in are in metrics.json."
 
 
 def _paragraph(text: object) -> str:
