@@ -21,6 +21,14 @@ OPTIONS = (
 )
 
 
+AXE_RUN = """
+const done = arguments[arguments.length - 1];
+const lines = (one) => one.nodes.map((node) => [one.impact, `${one.id}: ${node.html.slice(0, 200)}`]);
+axe.run({ include: [["html"]], exclude: [[".plot > *"]] }, { resultTypes: ["violations"], preload: false })
+  .then((found) => done(found.violations.flatMap(lines)));
+"""
+
+
 class Browser:
     """Chromium with one page open, and what its logs say."""
 
@@ -46,6 +54,17 @@ class Browser:
         """Wait until what a change of the circumstances set off has been drawn."""
         frames = "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[0], 0)))"
         self.driver.execute_async_script(frames)
+
+    def barriers(self) -> list[str]:
+        """Return what axe finds serious or critical, with the element; drawings of plotly are left out for their size.
+
+        The page's policy lets in no script but its own; what comes through the driver is not the page's.
+        """
+        axe = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is not installed")
+        self.driver.execute_script(axe.AXE_SCRIPT)
+        self.driver.set_script_timeout(120)
+        found = self.driver.execute_async_script(AXE_RUN)
+        return [line for impact, line in found if impact in ("serious", "critical")]
 
     def complaints(self) -> list[str]:
         """Return console messages since the last call."""
