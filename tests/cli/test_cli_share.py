@@ -12,7 +12,6 @@ from .conftest import hospital_cohort
 @pytest.fixture
 def few(monkeypatch):
     """The search of the product, over its first and its tenth setting and one deal of each kind."""
-    monkeypatch.setattr(tuning, "BESIDE", ())
     monkeypatch.setattr(tuning, "usual", lambda basis: candidates(basis)[::9])
 
 
