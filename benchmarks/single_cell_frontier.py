@@ -3,22 +3,30 @@
     python benchmarks/single_cell_frontier.py [--splits N] [--again]
 
 OneK1K: in each split 13 donors are in the twin, 13 others are the attacker's reference and 14 are non-members. Attacks
-see the twin and the reference (T1), and whole donors. Each attack has several settings; shown is the best of each by
+see the twin and the reference (T1), and whole donors. Where a twin rests on public donors, these are the reference:
+the attacker has the same cells. Each attack has several settings; shown is the best of each by
 its mean over the splits, so that figures lean high. A row is kept in a cache until it is asked for ``--again``. Needs
 the real cohorts (``TWINSEQ_DATA``). Writes ``benchmarks/results/single_cell_frontier.md``.
 """
 
 import argparse
 import json
+import tempfile
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from single_cell_attacks import cells, dealt, scores_of, trial_of
 from single_cell_quality import figure
 from twinseq import generators
+from twinseq.cohort import Cohort
 from twinseq.metrics.cells import CellComparison, CellSpace
 
 from _common import ROOT, machine, publish, table
@@ -32,8 +40,14 @@ MODELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("contrast 2, blur 1", "cell-copula", {"contrast": 2.0, "blur": 1.0}),
     ("contrast 2, blur 2", "cell-copula", {"contrast": 2.0, "blur": 2.0}),
     ("contrast 2, blur 4", "cell-copula", {"contrast": 2.0, "blur": 4.0}),
+    ("members and 13 public donors together", "cell-copula", {"preset": "faithful", "pooled": True}),
+    ("the same, contrast 2, blur 1", "cell-copula", {"preset": "leakage-limited", "pooled": True}),
+    ("on 13 public donors, beyond 2", "cell-copula", {"public": "", "beyond": 2.0}),
+    ("on 13 public donors, beyond 3", "cell-copula", {"public": "", "beyond": 3.0}),
+    ("on 13 public donors, beyond 4", "cell-copula", {"public": "", "beyond": 4.0}),
     ("13 other donors", "", {}),
 )
+"""Name, generator and settings; ``public`` stands for a model of the reference, ``pooled`` for its cells beside."""
 CACHE = ROOT / "benchmarks" / ".cache" / "single_cell_frontier.json"
 
 
@@ -59,8 +73,9 @@ def main() -> None:
             machine("numpy", "scipy", "numba", "scikit-learn", "anndata"),
             "",
             "LISI and MMD² × 10³ against the 13 training donors and against 14 unseen ones; AUC of attacks on donors "
-            f"that know the twin and 13 other people, best setting of each. Means of {splits} splits. The last row is "
-            "the other 13 people's cells, played as a twin.",
+            f"that know the twin and 13 other people, best setting of each. Means of {splits} splits. Public donors "
+            "are those 13 other people: the attacker holds the very cells that twins rest on. The last row is the "
+            "other 13 people's cells, played as a twin.",
             "",
             *table(
                 ["twin", "LISI, training", "LISI, unseen", "MMD², unseen", *(f"{name}" for name in ATTACKS)],
@@ -86,7 +101,7 @@ def frontier_row(title: str, name: str, params: dict[str, Any], splits: int) -> 
     areas: dict[str, dict[str, list[float]]] = {attack: {} for attack in ATTACKS}
     for seed in range(splits):
         split = dealt(cohort, MEMBERS, seed)
-        twin = generators.create(name, **params).fit(split.members, seed=seed).sample(seed=seed)
+        twin = made(name, params, split, seed)
         space = CellSpace(split.members)
         like.append(likeness(space, twin, space.cells(split.others)))
         for found in scores_of(trial_of(twin, split), "T1"):
@@ -100,6 +115,27 @@ def frontier_row(title: str, name: str, params: dict[str, Any], splits: int) -> 
     shown = [title, *(f"{value:.3f}" for value in (*np.mean(like, axis=0), *best))]
     print(shown, flush=True)
     return shown
+
+
+def made(name: str, params: dict[str, Any], split: Any, seed: int) -> Cohort:
+    """Return a twin of the members, as large as they are."""
+    settings = dict(params)
+    pooled = settings.pop("pooled", False)
+    members = split.members
+    with tempfile.TemporaryDirectory() as folder:
+        if "public" in settings:
+            path = generators.create("cell-copula").fit(split.reference, seed=seed).save(Path(folder) / "public.model")
+            settings["public"] = str(path)
+        training = together(members, split.reference) if pooled else members
+        model = generators.create(name, **settings).fit(training, seed=seed)
+    sizes = Counter(members.obs[members.cell_type].astype(str))
+    return model.sample(design=dict(sizes), seed=seed) if pooled else model.sample(seed=seed)
+
+
+def together(one: Cohort, other: Cohort) -> Cohort:
+    """Return the cells of two cohorts as one."""
+    x = sp.vstack([one.adata.X, other.adata.X], format="csr")
+    return one.with_adata(AnnData(x, obs=pd.concat([one.obs, other.obs]), var=one.adata.var.copy()))
 
 
 def real_row(title: str, splits: int) -> list[str]:
