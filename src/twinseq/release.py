@@ -121,8 +121,8 @@ def release(
     basis
         File of a public basis.
     target_auc, min_de_recall
-        For the search: most that attacks may reach, by default what the audit has to measure for the policy to be met;
-        least share of differential genes kept.
+        For the search: most that attacks may reach, by default the policy's limit; least share of differential genes
+        kept.
     policy
         ``"internal"``, ``"partner"``, ``"open"``, a YAML file or a policy.
     splits
