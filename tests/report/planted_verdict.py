@@ -91,14 +91,18 @@ def released(**changes: object) -> AuditReport:
     provenance = {
         **report.provenance,
         "release": {
-            "preset": "share",
-            "policy": "partner",
-            "splits": 5,
-            "generator": {"name": "basis-copula", "rank": 10},
+            "settings": {"preset": "share", "policy": "partner", "splits": 5},
+            "chosen": ["The donors are the same ones.", "The target AUC of 0.55 was met."],
+            "notes": ["The donors are the same ones.", "The released twin is of all donors."],
+            "seconds": 12.5,
         },
-        "files": {"cohort.h5ad": "9f86d081884c7d65" * 4, "twin.h5ad": "60303ae22b998861" * 4},
+        "files": {
+            "in: cohort.h5ad": {"file": "cohort.h5ad", "sha256": "9f86d081884c7d65" * 4},
+            "out: twin.h5ad": {"sha256": "60303ae22b998861" * 4},
+        },
     }
-    tables = {**report.tables, "frontier": settings_table()}
+    itself = pd.DataFrame({"figure": ["exact_copies"], "released_twin": [0.0], "cross_fitted": [float("nan")]})
+    tables = {**report.tables, "frontier": settings_table(), "released_twin": itself}
     return replace(report, **{"provenance": provenance, "tables": tables, **changes})
 
 

@@ -141,16 +141,26 @@ def test_practices_are_shown_whatever_the_verdict():
 def test_a_release_names_its_files_and_settings():
     report = released()
     found = origin(report)
-    assert dict(found.files) == report.provenance["files"]
+    checksums = {name: facts["sha256"] for name, facts in report.provenance["files"].items()}
+    assert dict(found.files) == checksums
     assert [table.title for table in found.tables] == [
         "Settings of the release", "Settings of the audit", "Versions",
     ]  # fmt: skip
-    assert ("preset", "share") in found.tables[0].rows
+    assert found.tables[0].rows == [("preset", "share"), ("policy", "partner"), ("splits", "5"), ("seconds", "12.5")]
     assert all(not row[0].startswith(("release", "files")) for row in found.tables[1].rows)
     words = Elements(render(report)).words
-    assert all(checksum in words for checksum in report.provenance["files"].values())
-    with_facts = replace(report, provenance={"files": {"twin.h5ad": {"sha256": "ab12", "bytes": 7}, "x": {}}})
-    assert origin(with_facts).files == (("twin.h5ad", "ab12"), ("x", "not recorded"))
+    assert all(checksum in words for checksum in checksums.values())
+    alone = replace(report, provenance={"files": {"twin.h5ad": "ab12", "x": {}}})
+    assert origin(alone).files == (("twin.h5ad", "ab12"), ("x", "not recorded"))
+
+
+def test_a_release_says_how_far_its_audit_reaches_and_why_it_is_as_it_is():
+    words = Elements(render(released())).words
+    assert words.count("The donors are the same ones.") == 1
+    reach = words.index("How far this audit reaches The donors are the same ones. The released twin is of all donors.")
+    assert words.index("In short The twin") < reach < words.index("Why this setting The target AUC of 0.55 was met.")
+    assert "Figure Released twin Audit Exact copies 0 –" in words
+    assert words.count("twin.h5ad, a twin of cohort.h5ad") == 2
 
 
 def test_without_a_provenance_there_is_no_such_section():

@@ -183,7 +183,7 @@ def _chosen(row: Mapping[Any, Any]) -> bool:
 
 
 def _name(row: Mapping[Any, Any]) -> str:
-    return shown(row.get("setting") or row.get("generator") or "", 60)
+    return shown(row.get("setting") or row.get("generator") or "", 120)
 
 
 def _ends(row: Mapping[Any, Any], name: str) -> Ends:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..results import AuditReport
 from .figures._figure import Table
-from .text import shown
+from .questions import about
+from .text import number, shown
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,16 @@ class Origin:
     ----------
     files
         Name and SHA-256 of every file that went in or came out, where they were recorded.
+    notes, itself, chosen
+        Of a release: how far its audit reaches, figures of the released twin itself, and why this setting was taken.
     tables
         Settings and versions; empty tables are left out.
     """
 
     files: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    itself: Table | None
+    chosen: tuple[str, ...]
     tables: tuple[Table, ...]
 
 
@@ -36,12 +42,37 @@ def origin(report: AuditReport) -> Origin:
     """Return the provenance as the page shows it."""
     given = report.provenance
     rest = {key: value for key, value in given.items() if key not in OWN and key != "files"}
+    released = given.get("release") or {}
+    notes, chosen = _sentences(released, "notes"), _sentences(released, "chosen")
+    settings = {key: value for key, value in released.items() if key not in ("notes", "chosen", "settings")}
     made = (
-        _table(OWN["release"], given.get("release") or {}),
+        _table(OWN["release"], {**(released.get("settings") or {}), **settings}),
         _table(SETTINGS, rest),
         _table(OWN["versions"], given.get("versions") or {}),
     )
-    return Origin(tuple(_files(given.get("files") or {})), tuple(table for table in made if table.rows))
+    return Origin(
+        files=tuple(_files(given.get("files") or {})),
+        notes=notes,
+        itself=_itself(report),
+        chosen=tuple(text for text in chosen if text not in notes),
+        tables=tuple(table for table in made if table.rows),
+    )
+
+
+def _itself(report: AuditReport) -> Table | None:
+    """Return figures of the released twin, beside those of the twins that were audited in its place."""
+    table = report.tables.get("released_twin")
+    if table is None or not {"figure", "released_twin", "cross_fitted"} <= set(table.columns):
+        return None
+    rows: list[tuple[str, ...]] = [
+        (about(str(name)).title, number(own), number(audited))
+        for name, own, audited in zip(table["figure"], table["released_twin"], table["cross_fitted"], strict=True)
+    ]
+    return Table("Figures of the released twin itself", ("Figure", "Released twin", "Audit"), rows) if rows else None
+
+
+def _sentences(released: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(shown(text, 600) for text in released.get(key) or ())
 
 
 def _table(title: str, values: Any) -> Table:

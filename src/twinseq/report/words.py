@@ -42,7 +42,9 @@ def header(report: AuditReport) -> Header:
     parts = [(name, _name(cohorts[key]), _size(cohorts[key])) for key, name in PARTS if key in cohorts]
     twin, real = (_name(cohorts.get(key, {})) for key in ("twin", "train"))
     title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
-    if "splits" in provenance:
+    if "release" in provenance:
+        title = f"{twin or 'A twin'}, a twin of {_name(cohorts.get('cohort', {})) or real or 'a cohort'}"
+    elif "splits" in provenance:
         generator = shown(provenance.get("generator", {}).get("name", "a generator"), 40)
         title = f"What {generator} gives away of {_name(cohorts.get('cohort', {})) or 'a cohort'}"
     facts = []
