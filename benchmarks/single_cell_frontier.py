@@ -65,6 +65,7 @@ def main() -> None:
                 rows[key] = frontier_row(title, name, params, splits) if name else real_row(title, splits)
                 CACHE.parent.mkdir(parents=True, exist_ok=True)
                 CACHE.write_text(json.dumps(rows))
+        shifts = [shift_row(beyond, splits) for beyond in (2.0, 3.0, 4.0)]
     publish(
         "single_cell_frontier",
         [
@@ -82,6 +83,11 @@ def main() -> None:
                 [rows[f"{title}, {splits} splits"] for title, _, _ in MODELS],
                 "lrrrrrrr",
             ),
+            "",
+            "Twins on public donors: means of a gene in a type that moved, and the AUC of one who holds both fitted "
+            "models and traces donors by these means alone.",
+            "",
+            *table(["beyond", "means that moved", "AUC"], shifts, "rrr"),
         ],
     )
 
@@ -122,14 +128,67 @@ def made(name: str, params: dict[str, Any], split: Any, seed: int) -> Cohort:
     settings = dict(params)
     pooled = settings.pop("pooled", False)
     members = split.members
-    with tempfile.TemporaryDirectory() as folder:
-        if "public" in settings:
-            path = generators.create("cell-copula").fit(split.reference, seed=seed).save(Path(folder) / "public.model")
-            settings["public"] = str(path)
+    if "public" in settings:
+        model = on_public(split, seed, settings["beyond"])[0]
+    else:
         training = together(members, split.reference) if pooled else members
         model = generators.create(name, **settings).fit(training, seed=seed)
     sizes = Counter(members.obs[members.cell_type].astype(str))
     return model.sample(design=dict(sizes), seed=seed) if pooled else model.sample(seed=seed)
+
+
+def on_public(split: Any, seed: int, beyond: float) -> tuple[Any, Any]:
+    """Return a model of the members on one of the reference, and the latter."""
+    public = generators.create("cell-copula").fit(split.reference, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = public.save(Path(folder) / "public.model")
+        model = generators.create("cell-copula", public=str(path), beyond=beyond).fit(split.members, seed=seed)
+    return model, public
+
+
+def shift_row(beyond: float, splits: int) -> list[str]:
+    """Return what one who holds both models makes of the means that moved, and how many of them there are."""
+    cohort = cells()
+    areas, shares = [], []
+    for seed in range(splits):
+        split = dealt(cohort, MEMBERS, seed)
+        model, public = on_public(split, seed, beyond)
+        base = [_rates(public, code) for code in range(len(public.margins_))]
+        moved = [_shift(_rates(model, code), base[code]) for code in range(len(base))]
+        sides = [_scores(side, public, base, moved) for side in (split.members, split.others)]
+        truth = np.repeat([1, 0], [len(side) for side in sides])
+        areas.append(roc_auc_score(truth, np.concatenate(sides)))
+        shares.append(np.mean([(shift != 0).mean() for shift in moved]))
+    return [f"{beyond:g}", f"{np.mean(shares):.2%}", f"{np.mean(areas):.3f}"]
+
+
+def _rates(model: Any, code: int) -> Any:
+    margins = model.margins_[code]
+    return (1 - margins.inflation) * margins.mean / model.unit_
+
+
+def _shift(own: Any, base: Any) -> Any:
+    """Return logarithms of what means were multiplied by, what all share left out."""
+    seen = base > 0
+    shift = np.where(seen, np.log(np.where(seen, own, 1.0) / np.where(seen, base, 1.0)), 0.0)
+    shift[seen] -= np.median(shift[seen])
+    return np.where(np.abs(shift) > 1e-6, shift, 0.0)
+
+
+def _scores(side: Cohort, public: Any, base: list[Any], moved: list[Any]) -> list[float]:
+    """Return for each donor how far its cells deviate from the public rates the way the model does."""
+    x, donors, types = side.adata.X.tocsr(), side.donors(), side.obs[side.cell_type].astype(str).to_numpy()
+    names = public.classes_[side.cell_type].astype(str).tolist()
+    scores = []
+    for donor in np.unique(donors):
+        total = 0.0
+        for name, rates, shift in zip(names, base, moved, strict=True):
+            counts = np.asarray(x[(donors == donor) & (types == name)].sum(axis=0)).ravel()
+            expected = counts.sum() * rates
+            weight = 1.0 / (1.0 / np.maximum(expected, 0.1) + 0.05)
+            total += float((weight * shift * np.clip(np.log((counts + 0.5) / (expected + 0.5)), -3, 3)).sum())
+        scores.append(total)
+    return scores
 
 
 def together(one: Cohort, other: Cohort) -> Cohort:

@@ -53,7 +53,7 @@ def test_means_that_truly_differ_are_kept(public):
     cohort = cells_of(2)
     adata = cohort.adata.copy()
     x = sp.lil_matrix(adata.X)
-    common = np.argsort(-np.asarray(adata.X.mean(axis=0)).ravel())[:3]
+    common = np.argsort(-np.asarray(adata.X.mean(axis=0)).ravel())[10:13]
     x[:, common] = x[:, common] * 4
     adata.X = sp.csr_matrix(x)
     plain, moved = (fitted(each, public) for each in (cohort, cohort.with_adata(adata)))

@@ -100,7 +100,7 @@ class CellCopula(Generator):
         blur: float = 0.0,
         trend: float = 0.0,
         public: str | None = None,
-        beyond: float = 3.0,
+        beyond: float = 4.0,
     ) -> None:
         self.factors = factors
         self.donors = donors
