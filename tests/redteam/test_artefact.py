@@ -8,8 +8,10 @@ import pytest
 import twinseq as ts
 from twinseq import attacks
 from twinseq.cohort import Cohort
+from twinseq.errors import ConfigError
 from twinseq.knowledge import KnownGenerator, KnownModel
 from twinseq.redteam import attack_twin
+from twinseq.redteam.trial import Trial, available
 from twinseq.results import RedTeam
 
 
@@ -50,6 +52,22 @@ def test_every_attack_of_a_level_is_accounted_for(found: RedTeam):
         else:
             assert result.reason
             assert result.auc is None
+
+
+def test_attackers_can_be_held_to_some_attacks_and_levels(parts: dict[str, Cohort], twin: Cohort):
+    sides = (parts["train"], twin, parts["holdout"], parts["reference"])
+    found, _ = attack_twin(*sides, chosen=("mean_tracing", "T1"))
+    assert {(result.name, result.level) for result in found.attacks} == {("mean_tracing", "T1")}
+    assert [headline.level for headline in found.headlines] == ["T1"]
+    assert "only some attacks were run, by choice: T1, mean_tracing" in found.reasons
+    trial = Trial.of(twin, parts["train"], parts["holdout"], parts["reference"])
+    every = {(name, level) for name, level, _ in available(trial, slow=True)}
+    # A level alone stands for all its fast attacks; a name for the attack, be it slow.
+    assert {level for _, level, _ in available(trial, chosen=("T0",))} == {"T0"}
+    slow = next(name for name, level in every if attacks.get(name).slow)
+    assert {name for name, _, _ in available(trial, chosen=(slow,))} == {slow}
+    with pytest.raises(ConfigError, match="no attack or threat level 'mean_tracin'; did you mean 'mean_tracing'"):
+        ts.audit(parts["train"], twin, attacks=["mean_tracin"])
 
 
 def test_a_twin_of_strangers_is_not_accused(parts: dict[str, Cohort], foreign: Cohort):
