@@ -160,7 +160,10 @@ def test_a_release_says_how_far_its_audit_reaches_and_why_it_is_as_it_is():
     reach = words.index("How far this audit reaches The donors are the same ones. The released twin is of all donors.")
     assert words.index("In short The twin") < reach < words.index("Why this setting The target AUC of 0.55 was met.")
     assert "Figure Released twin Audit Exact copies 0 –" in words
-    assert words.count("twin.h5ad, a twin of cohort.h5ad") == 2
+    assert words.count("twin.h5ad, to be released") == 2
+    cohorts = {"cohort": {"file": "cohort.h5ad"}, "twin": {"file": "twin.h5ad"}}
+    named = replace(released(), provenance={"cohorts": cohorts, "release": {}})
+    assert "twin.h5ad, a twin of cohort.h5ad" in Elements(render(named)).words
 
 
 def test_without_a_provenance_there_is_no_such_section():

@@ -43,7 +43,8 @@ def header(report: AuditReport) -> Header:
     twin, real = (_name(cohorts.get(key, {})) for key in ("twin", "train"))
     title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
     if "release" in provenance:
-        title = f"{twin or 'A twin'}, a twin of {_name(cohorts.get('cohort', {})) or real or 'a cohort'}"
+        source = _name(cohorts.get("cohort", {}))
+        title = f"{twin or 'A twin'}, a twin of {source}" if source else f"{twin or 'A synthetic twin'}, to be released"
     elif "splits" in provenance:
         generator = shown(provenance.get("generator", {}).get("name", "a generator"), 40)
         title = f"What {generator} gives away of {_name(cohorts.get('cohort', {})) or 'a cohort'}"
