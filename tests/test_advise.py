@@ -54,9 +54,13 @@ def test_every_figure_is_one_of_a_committed_table(large: Advice):
             assert f"{one.value:.2f}"[:4] in (ROOT / file).read_text() or f"{one.value:g}" in (ROOT / file).read_text()
 
 
-def test_the_file_of_the_package_is_what_the_tables_have():
+def test_what_the_package_says_stands_in_the_tables():
+    """A table that has grown does no harm; one that says something else has to be gathered anew."""
     script = runpy.run_path(str(ROOT / "benchmarks" / "advice.py"))
-    assert script["gathered"]() == (ROOT / "src" / "twinseq" / "advice.json").read_text(encoding="utf-8")
+    known = {json.dumps(row) for row in json.loads(script["gathered"]())["rows"]}
+    ours = json.loads((ROOT / "src" / "twinseq" / "advice.json").read_text(encoding="utf-8"))["rows"]
+    assert len(ours) > 150
+    assert [row for row in ours if json.dumps(row) not in known] == []
 
 
 def test_a_cohort_far_from_all_measured_ones_is_told_so():

@@ -52,14 +52,9 @@ class Task:
         return self.single_cell if cells else self.bulk
 
     def score(self, values: Mapping[str, float], cells: bool) -> float:
-        """Return the mean of the figures that are known, each at most 1; the first counts twice, 0 where it is not.
-
-        That puts an option of which the most telling figure is not known behind those of which it is.
-        """
-        first, *rest = self.figures(cells)
-        known = [min(values[name], 1.0) for name in rest if name in values]
-        lead = min(values.get(first, 0.0), 1.0)
-        return (2 * lead + sum(known)) / (2 + len(known))
+        """Return the mean of the figures that are known, each at most 1; 0 where none is."""
+        known = [min(values[name], 1.0) for name in self.figures(cells) if name in values]
+        return sum(known) / max(len(known), 1)
 
 
 TASKS = {

@@ -183,7 +183,8 @@ def advise(
     if rehearse and not size.cells and cohort.label is not None:
         options, said = _rehearsed(options, cohort, wanted, size, rules, basis, seed, progress)
         notes += said
-    judged = [_judged(one, wanted, size, rules) for one in options if one.figure(wanted.figures(size.cells)[0])]
+    useful = [one for one in options if any(one.figure(name) for name in wanted.figures(size.cells))]
+    judged = [_judged(one, wanted, size, rules) for one in useful]
     ranked = sorted(judged, key=lambda one: _rank(one, wanted, size))
     if basis is None:
         with_basis = next((one for one in ranked if one.basis), None)
@@ -276,8 +277,7 @@ def _option(rows: Sequence[Mapping[str, Any]], task: Task, size: _Size) -> Optio
 
 def _judged(option: Option, task: Task, size: _Size, rules: Policy) -> Option:
     """Return an option with how it stands, and why in words."""
-    lead = option.figure(task.figures(size.cells)[0])
-    assert lead is not None
+    lead = next(one for one in option.expected if one.name != ATTACK)  # in the order of the task
     safety, words = _safety(option, size, rules)
     # Noise of privacy is the same for few donors as for many, and drowns the few.
     flattered = option.epsilon is not None and lead.donors > HARDER * size.donors
