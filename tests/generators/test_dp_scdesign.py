@@ -51,7 +51,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_sums_against_plain_ones(cells, monkeypatch):
-    monkeypatch.setattr("twinseq.generators._pseudobulk.PART", 700)
+    monkeypatch.setattr("twinseq.generators._segments.SEGMENT", 700)
     monkeypatch.setattr("twinseq.generators._pseudobulk.BLOCK", 5000)
     codes = np.unique(cells.classes(), return_inverse=True)[1]
     bulk = Pseudobulk.of(cells, codes, 4)
