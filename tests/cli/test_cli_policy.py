@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from twinseq.cli import stop_unless_passed
+from twinseq.audit_command import stop_unless_passed
 from twinseq.policy import profiles, read_policy
 from twinseq.results import AuditReport
 
