@@ -72,7 +72,7 @@ def _itself(report: AuditReport) -> Table | None:
 
 
 def _sentences(released: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(shown(text, 600) for text in released.get(key) or ())
+    return tuple(shown(text, 480) for text in released.get(key) or ())
 
 
 def _table(title: str, values: Any) -> Table:

@@ -134,7 +134,7 @@ def _policy(given: Mapping[str, Any]) -> str:
 
 def _sentence(reason: object) -> str:
     """Return a reason as a sentence: a capital at the head, a full stop at the end."""
-    text = shown(reason, 700).strip()
+    text = shown(reason, 480).strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".") if text else DASH
 
 
