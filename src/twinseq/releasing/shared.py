@@ -1,0 +1,161 @@
+"""The preset `share`: settings are searched against attackers, and the audit deals donors that the search has not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_limits
+
+from .. import generators
+from ..cohort import Cohort
+from ..errors import ConfigError
+from ..measurement import Progress
+from ..policy import Policy
+from ..results import AuditReport
+from .kept import Kept, key_of
+from .procedure import Procedure
+
+if TYPE_CHECKING:
+    from ..sharing import Setting
+
+PRESET = "share"
+ABLE = (None, "copula", "share-copula", "basis-copula")
+OWN_SEEDS = 200_000
+"""Partitions of the audit have seeds of their own, this far from those of the search."""
+WEIGHT = 400
+EACH = 6
+CHOICE = (
+    "The setting was chosen by a search over {n} settings on partitions of these donors (the table frontier). The "
+    "audit's partitions are others and had no part in the choice. The donors are the same ones, so that the choice may "
+    "still be a little too favourable."
+)
+OF_CELLS = (
+    "Of single cells the leakage-limited preset is taken as it is; nothing was searched, and the audit's splits had no "
+    "part in it."
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search is to reach.
+
+    Parameters
+    ----------
+    target_auc
+        Most that attacks may reach; ``None``: the policy's limit.
+    min_de_recall
+        Least share of differential genes kept.
+    basis
+        File of a public basis.
+    candidates
+        Settings to search; ``None``: those of `twinseq.sharing.candidates`.
+    """
+
+    target_auc: float | None = None
+    min_de_recall: float | None = None
+    basis: str | Path | None = None
+    candidates: Sequence[Setting] | None = None
+
+    def check(self, shared: bool) -> None:
+        """Refuse targets where nothing is searched.
+
+        Raises
+        ------
+        ConfigError
+            There are such.
+        """
+        for option, value in (("target_auc", self.target_auc), ("min_de_recall", self.min_de_recall)):
+            if value is not None and not shared:
+                raise ConfigError(f"{option}: goes with preset '{PRESET}', which searches settings that meet it.")
+
+
+def is_shared(cohort: Cohort, generator: object, preset: str | None) -> bool:
+    """Return whether settings are to be searched; so it is by default where there is a label.
+
+    Raises
+    ------
+    ConfigError
+        The preset is asked of a generator that has none of this name.
+    """
+    if preset == PRESET:
+        if generator not in ABLE:
+            raise ConfigError(f"Preset '{PRESET}' is one of {', '.join(filter(None, ABLE))}, not of this generator.")
+        return True
+    return preset is None and generator is None and (cohort.label is not None or cohort.cell_type is not None)
+
+
+def tuned(
+    cohort: Cohort,
+    wanted: Wanted,
+    policy: Policy,
+    seed: int,
+    jobs: int,
+    kept: Kept,
+    given: Mapping[str, str],
+    progress: Progress,
+) -> Procedure:
+    """Search settings for a cohort, or take up what an earlier run has found.
+
+    Parameters
+    ----------
+    cohort
+        All donors.
+    wanted, policy
+        What to reach.
+    seed, jobs
+        As for `twinseq.sharing.tune`.
+    kept, given
+        Where the outcome is kept, and digests of all that it hangs on besides.
+    progress
+        Called as ``progress(done, WEIGHT, text)``.
+
+    Raises
+    ------
+    CohortError
+        There is no label, or a class has too few donors.
+    """
+    if cohort.cell_type is not None:
+        model = generators.create("cell-copula", preset="leakage-limited")
+        return Procedure(model, "leakage-limited", OF_CELLS)
+    from ..sharing import tune
+    from ..sharing.tuning import TARGET_AUC
+
+    stated = target_of(policy) if wanted.target_auc is None else wanted.target_auc
+    target = TARGET_AUC if stated is None else stated
+    key = key_of([dict(given), PRESET, target, wanted.min_de_recall, seed])
+    if not kept.has(key):
+        said = 0
+
+        def step(text: str) -> None:
+            nonlocal said
+            progress(min(EACH * said, WEIGHT), WEIGHT, f"settings: {text}")
+            said += 1
+
+        with threadpool_limits(1):
+            found = tune(
+                cohort, basis=wanted.basis, target_auc=target, min_de_recall=wanted.min_de_recall,
+                candidates=wanted.candidates, seed=seed, jobs=jobs, step=step,
+            )  # fmt: skip
+        settings = {name: value for name, value in found.chosen[1].items() if name != "basis"}
+        table = AuditReport(provenance={}, verdict={}, metrics=(), tables={"frontier": found.table})
+        kept.write(key, report=table, chosen=[found.chosen[0], settings], reasons=list(found.reasons))
+    plain, frontier = kept.plain(key), kept.report(key).tables["frontier"]
+    name, settings = plain["chosen"]
+    if wanted.basis is not None:
+        settings["basis"] = str(wanted.basis)
+    searched = int((frontier["stage"] == "searched").sum())
+    return Procedure(
+        generators.create(name, **settings), PRESET, CHOICE.format(n=searched), frontier, tuple(plain["reasons"])
+    )
+
+
+def target_of(policy: Policy) -> float | None:
+    """Return the policy's limit on attackers; ``None`` where it sets none.
+
+    The search asks that the upper confidence bound of the strongest attack stays below, as the policy does. The audit,
+    which has a third of the donors on each side, may still be too small to show it; then the verdict says so.
+    """
+    return None if policy.auc is None else policy.auc.value
