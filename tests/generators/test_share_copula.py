@@ -7,9 +7,9 @@ import pytest
 
 from twinseq import generators
 from twinseq.errors import ConfigError
-from twinseq.generators._limited import Limits, blurred, limited_normals
+from twinseq.generators._limited import Limits, _shared, blurred, limited_normals
 
-PLAIN = Limits(3, 2, 1.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = Limits(3, 2, 0, 1.0, 0.0, 0.0, 0.0, 0.0)
 N_GENES = 80
 
 
@@ -58,6 +58,20 @@ def test_even_weights_find_what_sets_a_rare_class_apart():
     assert alike > by_size + 0.2
 
 
+def test_one_step_carries_all_that_varies_with_the_directions():
+    rng = np.random.default_rng(0)
+    inside = rng.standard_normal((200, 12)) @ rng.standard_normal((12, N_GENES)) + rng.standard_normal((200, N_GENES))
+    axes = np.linalg.qr(rng.standard_normal((N_GENES, 3)))[0].T
+    exact = axes @ inside.T @ inside / 200
+    found = []
+    for reach in (0, 1):
+        loadings = _shared(inside, axes, 200, dataclasses.replace(PLAIN, within=6, reach=reach))
+        found.append(axes @ loadings.T @ loadings)
+        np.testing.assert_allclose(found[-1] @ axes.T, exact @ axes.T)
+    assert np.abs(found[0] - exact).mean() > 0.3 * np.abs(exact).mean()
+    np.testing.assert_allclose(found[1], exact)
+
+
 def test_noise_on_offsets_has_the_stated_size_and_shape():
     variances, sizes = np.array([9.0, 1.0]), np.array([4.0, 16.0])
     rng = np.random.default_rng(0)
@@ -68,7 +82,8 @@ def test_noise_on_offsets_has_the_stated_size_and_shape():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"factors": 0}, {"within": -1}, {"evenness": 2.0}, {"mean_noise": -1.0}, {"offset_noise": -0.1}]
+    "wrong",
+    [{"factors": 0}, {"within": -1}, {"reach": -1}, {"evenness": 2.0}, {"mean_noise": -1.0}, {"offset_noise": -0.1}],
 )
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError, match=f"share-copula: {next(iter(wrong))} must"):

@@ -12,6 +12,11 @@ classes differ inside :math:`V` only. What is one number a gene gets noise in st
   its deviation goes with :math:`λ_j^{-1/4}`: of all shapes of noise that hide a mean equally well from tracing, this
   one does least harm to fold changes, since noise costs most where genes vary most;
 - the genes' deviations.
+
+What samples of a class share is taken where it bears on classes: along :math:`V` and, for ``reach`` steps, along what
+varies with it, :math:`ΣV, Σ^2V, …`, of which the strongest axes are kept (Rayleigh–Ritz in a Krylov space). With these,
+a classifier can tell what is a class's from what samples happen to share; the other axes of :math:`Σ` it can do
+without, and they are what a likelihood ratio finds members by.
 """
 
 from __future__ import annotations
@@ -40,7 +45,9 @@ class Limits:
     factors
         Directions in which classes may differ.
     within
-        How many of these, strongest first, samples of a class vary along together; other variance is each gene's own.
+        How many axes, strongest first, samples of a class vary along together; other variance is each gene's own.
+    reach
+        Steps from the directions over which these axes are looked for: 0, among the directions alone.
     evenness
         Weight of classes in finding the directions: 0, by their size, to 1, all alike.
     mean_noise, loading_noise, offset_noise, scale_noise
@@ -50,6 +57,7 @@ class Limits:
 
     factors: int
     within: int
+    reach: int
     evenness: float
     mean_noise: float
     loading_noise: float
@@ -89,7 +97,7 @@ def limited_normals(x: Floats, codes: NDArray[np.intp], limits: Limits, rng: np.
     places = (own - mean) / spread @ axes.T
     places = places + blurred(variances, sizes, limits.offset_noise, rng)
     centre = mean + limits.mean_noise / np.sqrt(n) * spread * _outside(_alike(inside, 1, rng), axes)[0]
-    loadings = np.sqrt(variances[: limits.within])[:, None] * axes[: limits.within]
+    loadings = _shared(inside, axes, freedom, limits)
     shared = (loadings**2).sum(axis=0)
     loadings = loadings * np.sqrt(np.minimum(1.0, (1.0 - LEAST_RESIDUAL) / np.maximum(shared, LEAST)))
     left = 1.0 - (loadings**2).sum(axis=0)
@@ -105,6 +113,19 @@ def _directions(z: Floats, inside: Floats, limits: Limits, rng: np.random.Genera
     noise = _outside(_alike(inside, k, rng), axes) / np.sqrt(values)[:, None]
     turned: Floats = np.linalg.qr((axes + limits.loading_noise * noise).T)[0].T
     return turned
+
+
+def _shared(inside: Floats, axes: Floats, freedom: int, limits: Limits) -> Floats:
+    """Return the loadings along which samples of a class vary together, ``within × n_genes``."""
+    blocks = [axes]
+    for _ in range(limits.reach):
+        blocks.append(blocks[-1] @ inside.T @ inside / freedom)
+    reached = np.linalg.qr(np.concatenate(blocks).T)[0].T
+    scores = inside @ reached.T
+    variances, turn = np.linalg.eigh(scores.T @ scores / freedom)
+    strongest = slice(None, -1 - min(limits.within, len(reached)), -1)
+    loadings: Floats = np.sqrt(np.maximum(variances[strongest], 0.0))[:, None] * (turn.T @ reached)[strongest]
+    return loadings
 
 
 def _alike(inside: Floats, number: int, rng: np.random.Generator) -> Floats:

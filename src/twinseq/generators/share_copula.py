@@ -39,7 +39,10 @@ class ShareCopula(Generator):
     factors
         Directions in which classes may differ.
     within
-        Of these, directions in which samples of a class vary together; other variance is each gene's own.
+        Axes along which samples of a class vary together; other variance is each gene's own.
+    reach
+        Steps from the directions over which these axes are looked for: 0, among the directions alone. What a classifier
+        learns from the twin hangs on it.
     evenness
         Weight of classes in finding the directions: 0, by their size, to 1, all alike.
     mean_noise
@@ -67,7 +70,8 @@ class ShareCopula(Generator):
     def __init__(
         self,
         factors: int = 5,
-        within: int = 2,
+        within: int = 7,
+        reach: int = 1,
         evenness: float = 1.0,
         mean_noise: float = 4.0,
         loading_noise: float = 0.0,
@@ -77,6 +81,7 @@ class ShareCopula(Generator):
     ) -> None:
         self.factors = factors
         self.within = within
+        self.reach = reach
         self.evenness = evenness
         self.mean_noise = mean_noise
         self.loading_noise = loading_noise
@@ -87,6 +92,8 @@ class ShareCopula(Generator):
             raise ConfigError(f"share-copula: factors must be at least 1, not {factors}.")
         if within < 0:
             raise ConfigError(f"share-copula: within must be 0 or more, not {within}.")
+        if reach < 0:
+            raise ConfigError(f"share-copula: reach must be 0 or more, not {reach}.")
         if not 0 <= evenness <= 1:
             raise ConfigError(f"share-copula: evenness must lie between 0 and 1, not {evenness}.")
         for name in ("mean_noise", "loading_noise", "offset_noise", "scale_noise"):
@@ -99,6 +106,7 @@ class ShareCopula(Generator):
         limits = Limits(
             self.factors,
             self.within,
+            self.reach,
             self.evenness,
             self.mean_noise,
             self.loading_noise,

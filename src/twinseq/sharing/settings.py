@@ -16,6 +16,7 @@ PUBLIC = "basis-copula"
 WORDS = {
     "factors": "{:g} directions",
     "within": "{:g} within classes",
+    "reach": "reach {:g}",
     "mean_noise": "mean {:g} SE",
     "loading_noise": "directions {:g} SE",
     "offset_noise": "offsets {:g} SE",
@@ -83,37 +84,38 @@ def candidates(basis: str | Path | None = None) -> tuple[Setting, ...]:
             {
                 "factors": factors,
                 "within": within,
+                "reach": reach,
                 "mean_noise": mean,
                 "loading_noise": loading,
                 "offset_noise": offset,
                 "scale_noise": 2.0,
             },
         )
-        for factors, within, mean, loading, offset in LADDER
+        for factors, within, reach, mean, loading, offset in LADDER
     )
 
 
 LADDER = (
-    (1, 0, 8.0, 8.0, 2.0),
-    (1, 0, 8.0, 2.0, 0.0),
-    (1, 0, 8.0, 0.0, 0.0),
-    (1, 0, 4.0, 0.0, 0.0),
-    (2, 1, 8.0, 0.0, 0.0),
-    (2, 1, 4.0, 0.0, 0.0),
-    (3, 2, 6.0, 1.0, 0.0),
-    (4, 2, 6.0, 1.0, 0.0),
-    (5, 2, 6.0, 1.0, 0.0),
-    (5, 4, 6.0, 0.0, 0.0),
-    (5, 4, 3.0, 0.0, 0.0),
-    (6, 4, 6.0, 0.0, 0.0),
-    (7, 4, 6.0, 0.0, 0.0),
-    (7, 7, 6.0, 0.0, 0.0),
-    (10, 4, 6.0, 1.0, 0.0),
-    (10, 8, 6.0, 0.0, 0.0),
-    (20, 8, 6.0, 0.0, 0.0),
-    (20, 20, 4.0, 0.0, 0.0),
+    (1, 0, 0, 8.0, 8.0, 2.0),
+    (1, 0, 0, 8.0, 2.0, 0.0),
+    (1, 0, 0, 8.0, 0.0, 0.0),
+    (1, 0, 0, 4.0, 0.0, 0.0),
+    (2, 1, 0, 8.0, 0.0, 0.0),
+    (2, 1, 0, 4.0, 0.0, 0.0),
+    (3, 2, 0, 6.0, 1.0, 0.0),
+    (4, 2, 0, 6.0, 1.0, 0.0),
+    (5, 2, 0, 6.0, 1.0, 0.0),
+    (5, 7, 1, 8.0, 0.0, 0.0),
+    (5, 7, 1, 6.0, 0.0, 0.0),
+    (6, 8, 1, 6.0, 0.0, 0.0),
+    (7, 8, 1, 6.0, 0.0, 0.0),
+    (7, 10, 2, 6.0, 0.0, 0.0),
+    (10, 8, 1, 6.0, 1.0, 0.0),
+    (10, 12, 1, 6.0, 0.0, 0.0),
+    (20, 20, 1, 6.0, 0.0, 0.0),
+    (20, 20, 1, 4.0, 0.0, 0.0),
 )
-"""Directions, of them within classes, and noise on the mean, the directions and the offsets."""
+"""Directions, axes within classes, how far these reach, and noise on the mean, the directions and the offsets."""
 
 PUBLIC_LADDER = (
     (5, 1.0),
