@@ -134,7 +134,8 @@ def pick(searched: Sequence[Measured], target_auc: float, min_de_recall: float |
     """Return the most faithful setting that meets what is asked for, or the one that misses the target least.
 
     Of settings that keep fold changes to within `NEAR` of each other, the one whose mean profile is nearest to that of
-    the cohort is taken, and then the one that leaks least: noise on the mean is nothing that fold changes see.
+    the cohort is taken, then the one whose covariance reaches furthest, which classifiers need, and then the one that
+    leaks least: fold changes see neither.
     """
     enough = [one for one in searched if min_de_recall is None or one.figure("de_recall") >= min_de_recall]
     able = [one for one in enough if one.auc_high <= target_auc]
@@ -142,7 +143,12 @@ def pick(searched: Sequence[Measured], target_auc: float, min_de_recall: float |
         return min(enough or searched, key=lambda one: (one.auc, -faithful(one)[0]))
     best = max(map(faithful, able))
     near = [one for one in able if faithful(one)[0] >= best[0] - NEAR]
-    return min(near, key=lambda one: (one.setting.settings.get("mean_noise", 0.0), one.auc))
+
+    def order(one: Measured) -> tuple[float, float, float]:
+        settings = one.setting.settings
+        return settings.get("mean_noise", 0.0), -settings.get("reach", 0), one.auc
+
+    return min(near, key=order)
 
 
 def on_frontier(searched: Sequence[Measured]) -> list[Measured]:
