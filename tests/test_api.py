@@ -21,6 +21,7 @@ def fresh(code: str) -> str:
 def test_the_public_names():
     assert ts.__all__ == [
         "Cohort",
+        "advise",
         "attacks",
         "audit",
         "audit_procedure",
@@ -32,6 +33,7 @@ def test_the_public_names():
         "metrics",
         "plan",
         "read",
+        "release",
         "write",
     ]
     assert dir(ts) == sorted(ts.__all__)
