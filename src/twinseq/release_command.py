@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import terminal
+from .audit_command import stop_unless_passed
 from .options import (
     BASIS,
     CELL_TYPE,
@@ -158,8 +159,7 @@ def release(
         terminal.print_json(as_plain(made))
     elif not quiet:
         show(made)
-    if strict and made.report.verdict["outcome"] != "pass":
-        raise typer.Exit(1)
+    stop_unless_passed(made.report, strict)
 
 
 def as_plain(made: Release) -> dict[str, object]:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..basis import Basis, read_basis
 from ..cohort import Cohort
 from ..errors import ConfigError
-from ._base import Generator, GeneratorInfo
+from ._base import GeneratorInfo
 from ._covariates import CovariateModel
 from ._factor_normals import FactorNormals
 from ._limited import LEAST, blurred
 from ._margins import stratum_rows
+from ._normals_generator import NormalsGenerator
 from ._private_scale import LEAST_SPREAD, LOG_CPM_BOUNDS, PrivateScale
 from ._registry import register
 
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 @register
-class BasisCopula(Generator):
+class BasisCopula(NormalsGenerator):
     """Class means and covariance along the axes of a public basis, and nothing else, from the private cohort.
 
     Parameters
@@ -79,26 +79,6 @@ class BasisCopula(Generator):
         self.scale_ = exact_scale(cohort)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
         self.normals_ = _normals(self.scale_.apply(cohort), codes, basis, self.factors, self.offset_noise, rng)
-
-    def _sample(
-        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
-    ) -> tuple[NDArray[Any], pd.DataFrame]:
-        known, _ = self.covariates_.sample(codes, rng)
-        return self.scale_.invert(self.normals_.draw(codes, self.balanced, rng), rng), known
-
-    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
-        return self.normals_.losses(self.scale_.apply(cohort), codes)
-
-    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
-        return self.normals_.log_likelihood(self.scale_.apply(cohort), codes)
-
-    def _state(self) -> dict[str, NDArray[Any]]:
-        return {**self.normals_.state(), **self.scale_.state(), **self.covariates_.state()}
-
-    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self.normals_ = FactorNormals.restore(state)
-        self.scale_ = PrivateScale.restore(state)
-        self.covariates_ = CovariateModel.restore(state)
 
 
 def exact_scale(cohort: Cohort) -> PrivateScale:

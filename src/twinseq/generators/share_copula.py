@@ -14,16 +14,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..errors import ConfigError
-from ._base import Generator, GeneratorInfo
+from ._base import GeneratorInfo
 from ._covariates import CovariateModel
-from ._factor_normals import FactorNormals
 from ._limited import Limits, limited_normals
-from ._private_scale import PrivateScale
+from ._normals_generator import NormalsGenerator
 from ._registry import register
 from .basis_copula import exact_scale
 
@@ -31,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 @register
-class ShareCopula(Generator):
+class ShareCopula(NormalsGenerator):
     """Class means in few directions and noise where tracing looks, for twins that leave the institution.
 
     Parameters
@@ -114,23 +112,3 @@ class ShareCopula(Generator):
             self.scale_noise,
         )
         self.normals_ = limited_normals(self.scale_.apply(cohort), codes, limits, rng)
-
-    def _sample(
-        self, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int
-    ) -> tuple[NDArray[Any], pd.DataFrame]:
-        known, _ = self.covariates_.sample(codes, rng)
-        return self.scale_.invert(self.normals_.draw(codes, self.balanced, rng), rng), known
-
-    def _losses(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
-        return self.normals_.losses(self.scale_.apply(cohort), codes)
-
-    def _log_likelihood(self, cohort: Cohort, codes: NDArray[np.intp]) -> Floats:
-        return self.normals_.log_likelihood(self.scale_.apply(cohort), codes)
-
-    def _state(self) -> dict[str, NDArray[Any]]:
-        return {**self.normals_.state(), **self.scale_.state(), **self.covariates_.state()}
-
-    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self.normals_ = FactorNormals.restore(state)
-        self.scale_ = PrivateScale.restore(state)
-        self.covariates_ = CovariateModel.restore(state)
