@@ -39,6 +39,12 @@ def timeless(folder: Path) -> dict[str, str]:
     for name in ("report.html", "SHA256SUMS"):
         del found[name]
     content = json.loads(found["metrics.json"])
+    minute = content["provenance"]["created"]
+    assert minute in found["README.txt"]
+    found["README.txt"] = found["README.txt"].replace(minute, "")
+    sheet = json.loads(found["twin.croissant.json"])
+    assert minute.startswith(sheet.pop("datePublished"))
+    found["twin.croissant.json"] = json.dumps(sheet)
     for key in ("created", "seconds"):
         del content["provenance"][key]
     del content["provenance"]["release"]["seconds"]
