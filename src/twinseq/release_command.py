@@ -167,14 +167,16 @@ def as_plain(made: Release) -> dict[str, object]:
     return {
         "folder": str(made.folder),
         "twin": str(made.twin),
-        "may_leave": [str(path) for path in made.outgoing],
+        "outgoing": [str(path) for path in made.outgoing],
         **made.report.to_dict(),
     }
 
 
 def show(made: Release) -> None:
     """Print figures, verdict, and what lies where."""
+    from .releasing.words import leaving
+
     terminal.print_audit(made.report, made.folder)
-    say("May leave, if those who decide say so (README.txt has the rest):")
+    say(f"{leaving(made.report.verdict['outcome'])} (README.txt has the rest):")
     for path in made.outgoing:
         say(f"  {path}")

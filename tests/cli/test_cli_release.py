@@ -24,6 +24,8 @@ def test_a_table_gives_a_table_and_strict_says_that_the_policy_was_not_reached(t
     )
     assert ended.code == 1, ended.err
     assert "Verdict under policy partner" in ended.out
+    assert "stay inside" in ended.out
+    assert "May leave" not in ended.out
     assert str(tmp_path / "r" / "twin.csv.gz") in ended.out
     assert {path.name for path in (tmp_path / "r").iterdir()} >= {
         "twin.csv.gz", "twin.samples.csv", "twin.croissant.json", "README.txt", "report.html", "metrics.json",

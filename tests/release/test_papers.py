@@ -10,6 +10,8 @@ import pytest
 import twinseq as ts
 from twinseq.cohort import Cohort
 from twinseq.release import Release
+from twinseq.release_command import as_plain, show
+from twinseq.releasing.words import leaving, readme
 
 from .conftest import texts
 
@@ -61,6 +63,27 @@ def test_the_sheet_states_verdict_and_limits_of_use(sheet: dict, released: Relea
     assert any("decisions on patients" in text for text in sheet["rai:dataLimitations"])
     assert "No guarantee" in sheet["rai:personalSensitiveInformation"]
     assert "copula" in sheet["rai:dataCollection"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said", "stays"),
+    [("pass", "if the committee says so", False), ("review", "after a review", False),
+     ("fail", "policy is not met", True), ("inconclusive", "cannot tell", True)],
+)  # fmt: skip
+def test_what_stands_over_the_twin_hangs_on_the_verdict(
+    released: Release, capsys, outcome: str, said: str, stays: bool
+):
+    verdict = {**released.report.verdict, "outcome": outcome}
+    made = dataclasses.replace(released, report=dataclasses.replace(released.report, verdict=verdict))
+    show(made)
+    printed = capsys.readouterr().out
+    written = readme(made.report, ["twin.h5ad"], {}, [], [], [])
+    for text, heading in ((printed, leaving(outcome)), (written, leaving(outcome).upper())):
+        assert said in heading.lower()
+        assert ("stay inside" in heading.lower()) is stays
+        assert ("may leave" in text.lower()) is not stays
+        assert text.index(heading) < text.index("twin.h5ad")
+    assert as_plain(made)["outgoing"] == [str(path) for path in made.outgoing]
 
 
 def test_markup_and_control_characters_in_names_do_nothing(cohort: Cohort, tmp_path: Path):

@@ -38,7 +38,8 @@ def test_the_verdict_is_that_of_the_policy(released: Release):
     assert next(check for check in verdict["checks"] if check["key"] == "donors")["value"] == 24
     readme = (released.folder / "README.txt").read_text()
     assert "FAILED" in readme
-    assert "IF THE COMMITTEE SAYS SO" not in readme
+    assert "STAY INSIDE: THE POLICY IS NOT MET" in readme
+    assert "MAY LEAVE" not in readme
 
 
 def test_no_name_of_a_donor_is_in_any_file(released: Release):

@@ -22,8 +22,12 @@ ADVICE = {
     "fail": "The policy is not met. The twin should not leave under it.",
     "inconclusive": "The audit cannot tell. Treat the twin as unsafe to share: absence of evidence is no evidence.",
 }
-MAY_LEAVE = "MAY LEAVE THE INSTITUTION, IF THE COMMITTEE SAYS SO"
-STAYS_TOO = "THE TWIN AND ITS PAPERS, WHICH UNDER THIS POLICY STAY INSIDE AS WELL"
+LEAVING = {
+    "pass": "May leave, if the committee says so",
+    "review": "May leave, if the committee says so after a review",
+    "fail": "The twin and its papers, which stay inside: the policy is not met",
+}
+UNDECIDED = "The twin and its papers, which stay inside: the audit cannot tell"
 LARGER = (
     "The audit's twins are made of a third of the donors each, the released twin of all. With more donors each one "
     "weighs less: as a rule, attacks on the released twin do worse, and its figures are better. Neither was measured."
@@ -43,6 +47,11 @@ def notes(private: bool, choice: str) -> list[str]:
     return [choice, LARGER, *(PRIVATE if private else ())]
 
 
+def leaving(outcome: str) -> str:
+    """Return what to write over the twin and its papers: whether they may leave hangs on the verdict."""
+    return LEAVING.get(outcome, UNDECIDED)
+
+
 def readme(
     report: AuditReport,
     outgoing: Sequence[str],
@@ -58,7 +67,7 @@ def readme(
     report
         The audit with its verdict.
     outgoing
-        Names of the files that may leave where the committee says so.
+        Names of the files that may leave where verdict and committee say so.
     inside
         Name to what it is, of files that stay.
     made
@@ -77,7 +86,7 @@ def readme(
         _paragraph(f"Verdict{policy}: {OUTCOMES.get(outcome, outcome.upper())}."),
         _paragraph(ADVICE.get(outcome, "No policy was applied; read the report before anything leaves.")),
         _list(verdict.get("reasons", ())),
-        MAY_LEAVE if outcome in ("pass", "review") else STAYS_TOO,
+        leaving(outcome).upper(),
         _list(outgoing),
         "STAYS INSIDE, WHATEVER THE VERDICT",
         _list(f"{name}: {what}" for name, what in inside.items()),
