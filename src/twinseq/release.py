@@ -40,6 +40,8 @@ from .releasing.twin import Twin, check_name, checked, make_twin
 from .results import AuditReport
 
 TWIN = "twin.h5ad"
+TITLE = "Synthetic twin"
+"""Of the data sheet where none is given; it goes along with the twin, so that the cohort's file is not named in it."""
 DRAWN, FINAL = 20, 40
 """Weights in the progress bar of drawing the twin of all donors, and of all that is done with it."""
 
@@ -230,7 +232,7 @@ def release(
         }
         report = judged(dataclasses.replace(report, provenance={**report.provenance, "files": recorded}), chosen_policy)
         finishing(1, 1, "writing")
-        outgoing = write_papers(scratch, report, made, procedure, notes, title or _title(cohort), licence)
+        outgoing = write_papers(scratch, report, made, procedure, notes, title or TITLE, licence)
         written = [path.name for path in scratch.iterdir()]
     remove_stale(folder, before, written)
     kept.remove()
@@ -291,11 +293,13 @@ def _nameless(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size(cohort: Cohort, named: bool = False) -> dict[str, Any]:
-    """Return the size of a cohort, with its file where it has one, but no folder and no donor's name."""
-    file = {"file": Path(cohort.source).name} if named and Path(cohort.source).exists() else {}
+    """Return the size of a cohort, with the name of its file or what else it was read from; no folder, no donor."""
+    source = Path(cohort.source)
+    told = named and cohort.source != Cohort.source  # which says nothing
+    origin = {"file" if source.exists() else "name": source.name} if told else {}
     donors = {"donors": len(np.unique(cohort.donors()))} if named else {}
     unit = "cells" if cohort.cell_type is not None else "samples"
-    return {**file, unit: cohort.n_samples, **donors, "genes": cohort.n_genes}
+    return {**origin, unit: cohort.n_samples, **donors, "genes": cohort.n_genes}
 
 
 def _inputs(
@@ -312,8 +316,3 @@ def _check_parts(cohort: Cohort, seed: int) -> None:
     """Refuse a cohort that cannot be dealt into three parts, or whose donors are not who they seem to be."""
     members, others, reference = cohort.split(THIRDS, seed=seed)
     check_disjoint({"train": members, "holdout": others, "reference": reference})
-
-
-def _title(cohort: Cohort) -> str:
-    source = Path(cohort.source)
-    return f"Twin of {source.name}" if source.exists() else "Synthetic twin"

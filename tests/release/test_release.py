@@ -37,6 +37,7 @@ def test_the_verdict_is_that_of_the_policy(released: Release):
     assert {check["key"] for check in verdict["checks"]} >= {"auc", "tpr_at_1", "exact_copies", "donors"}
     assert next(check for check in verdict["checks"] if check["key"] == "donors")["value"] == 24
     readme = (released.folder / "README.txt").read_text()
+    assert "24 donors in simulated cohort" in readme
     assert "FAILED" in readme
     assert "STAY INSIDE: THE POLICY IS NOT MET" in readme
     assert "MAY LEAVE" not in readme
@@ -94,8 +95,11 @@ def test_an_earlier_release_is_written_over_and_notes_beside_it_are_not(cohort: 
     read = made.report.provenance["files"]["in: the cohort as it was read"]["sha256"]
     assert read not in (sum_, content_digest(dataclasses.replace(real, label=None)))
     assert read == content_digest(in_order(real, real))
-    # The sheet goes along with the twin: it holds no sum of the real file. Nothing tells where that lies.
+    # The sheet goes along with the twin: it holds neither name nor sum of the real file. Nothing tells where that lies.
     assert sum_ not in second["twin.croissant.json"]
+    assert "real.h5ad" not in second["twin.croissant.json"]
+    assert made.report.provenance["cohorts"]["cohort"]["file"] == "real.h5ad"
+    assert "twin.h5ad, a twin of real.h5ad" in second["report.html"]
     assert not any(str(tmp_path) in text for text in second.values())
     (tmp_path / "r" / "decision.txt").write_text("signed")
     with pytest.raises(ConfigError, match="decision"):

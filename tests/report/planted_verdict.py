@@ -90,6 +90,11 @@ def released(**changes: object) -> AuditReport:
     report = under_policy(quiet())
     provenance = {
         **report.provenance,
+        "cohorts": {
+            "cohort": {"file": "cohort.h5ad", "samples": 240, "donors": 240, "genes": 27000},
+            "holdout": {"samples": 80, "donors": 80, "genes": 27000},
+            "twin": {"file": "twin.h5ad", "samples": 240, "genes": 27000},
+        },
         "release": {
             "settings": {"preset": "share", "policy": "partner", "splits": 5},
             "chosen": ["The donors are the same ones.", "The target AUC of 0.55 was met."],
@@ -97,7 +102,7 @@ def released(**changes: object) -> AuditReport:
             "seconds": 12.5,
         },
         "files": {
-            "in: cohort.h5ad": {"file": "cohort.h5ad", "sha256": "9f86d081884c7d65" * 4},
+            "in: cohort": {"file": "cohort.h5ad", "sha256": "9f86d081884c7d65" * 4},
             "out: twin.h5ad": {"sha256": "60303ae22b998861" * 4},
         },
     }

@@ -12,6 +12,7 @@ from twinseq.policy import PRACTICES
 from twinseq.report import render
 from twinseq.report.provenance import origin
 from twinseq.report.verdict import verdict
+from twinseq.report.words import header
 from twinseq.results import AuditReport
 
 CHECK = {
@@ -141,15 +142,15 @@ def test_practices_are_shown_whatever_the_verdict():
 def test_a_release_names_its_files_and_settings():
     report = released()
     found = origin(report)
-    checksums = {name: facts["sha256"] for name, facts in report.provenance["files"].items()}
-    assert dict(found.files) == checksums
+    checksums = [facts["sha256"] for facts in report.provenance["files"].values()]
+    assert found.files == tuple(zip(("in: cohort (cohort.h5ad)", "out: twin.h5ad"), checksums, strict=True))
     assert [table.title for table in found.tables] == [
         "Settings of the release", "Settings of the audit", "Versions",
     ]  # fmt: skip
     assert found.tables[0].rows == [("preset", "share"), ("policy", "partner"), ("splits", "5"), ("seconds", "12.5")]
     assert all(not row[0].startswith(("release", "files")) for row in found.tables[1].rows)
     words = Elements(render(report)).words
-    assert all(checksum in words for checksum in checksums.values())
+    assert all(checksum in words for checksum in checksums)
     alone = replace(report, provenance={"files": {"twin.h5ad": "ab12", "x": {}}})
     assert origin(alone).files == (("twin.h5ad", "ab12"), ("x", "not recorded"))
 
@@ -159,11 +160,22 @@ def test_a_release_says_how_far_its_audit_reaches_and_why_it_is_as_it_is():
     assert words.count("The donors are the same ones.") == 1
     reach = words.index("How far this audit reaches The donors are the same ones. The released twin is of all donors.")
     assert words.index("In short The twin") < reach < words.index("Why this setting The target AUC of 0.55 was met.")
-    assert "Figure Released twin Audit Exact copies 0 –" in words
-    assert words.count("twin.h5ad, to be released") == 2
-    cohorts = {"cohort": {"file": "cohort.h5ad"}, "twin": {"file": "twin.h5ad"}}
-    named = replace(released(), provenance={"cohorts": cohorts, "release": {}})
-    assert "twin.h5ad, a twin of cohort.h5ad" in Elements(render(named)).words
+    itself = words.index("Figures of the released twin itself The twin of all donors, held against these same donors")
+    assert itself < words.index("Figure Released twin Audit Exact copies 0 –")
+
+
+def test_a_release_names_what_its_twin_is_a_twin_of():
+    words = Elements(render(released())).words
+    assert words.count("twin.h5ad, a twin of cohort.h5ad") == 2
+    assert "Non-members of each split, whom its twin never saw 80 samples" in words
+    assert "Hold-out, real donors the generator never saw" not in words
+
+    def title(**cohort: str) -> str:
+        cohorts = {"cohort": cohort, "twin": {"file": "twin.h5ad"}}
+        return header(replace(released(), provenance={"cohorts": cohorts, "release": {}})).title
+
+    assert title(name="simulated cohort") == "twin.h5ad, a twin of simulated cohort"
+    assert title() == "twin.h5ad, to be released"
 
 
 def test_without_a_provenance_there_is_no_such_section():

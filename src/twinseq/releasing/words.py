@@ -103,9 +103,9 @@ def readme(
 def _origin(provenance: Mapping[str, Any]) -> str:
     """Say when the twin was made, and of what; the README stays with the cohort."""
     cohort = provenance["cohorts"]["cohort"]
-    of = f"{cohort['donors']:,} donors"
-    file = f" in {cohort['file']}" if "file" in cohort else ""
-    return f"Made on {provenance['created']} of {of}{file}. Sums of what went in are in metrics.json."
+    origin = cohort.get("file") or cohort.get("name")
+    of = f"{cohort['donors']:,} donors" + (f" in {origin}" if origin else "")
+    return f"Made on {provenance['created']} of {of}. Sums of what went in are in metrics.json."
 
 
 def _paragraph(text: object) -> str:

@@ -81,11 +81,13 @@ def _table(title: str, values: Any) -> Table:
 
 
 def _files(files: Any) -> Iterator[tuple[str, str]]:
-    """Yield name and checksum of each file, whether it is given alone or among other facts of the file."""
+    """Yield title and checksum of each file, whether it is given alone or among other facts of the file."""
     if isinstance(files, Mapping):
         for name, facts in files.items():
-            checksum = facts.get("sha256", "not recorded") if isinstance(facts, Mapping) else facts
-            yield shown(name, 120), shown(checksum, 100)
+            known = facts if isinstance(facts, Mapping) else {"sha256": facts}
+            file = known.get("file") or ""
+            title = f"{name} ({file})" if file and str(file) not in str(name) else name
+            yield shown(title, 120), shown(known.get("sha256", "not recorded"), 100)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -33,13 +33,16 @@ PARTS = (
     ("reference", "Reference data"),
     ("twin", "Twin"),
 )
+# Where a cohort was dealt several times, the parts have no donors of their own: these are of each deal.
+DEALT = {"holdout": "Non-members of each split, whom its twin never saw", "reference": "Reference of each split"}
 
 
 def header(report: AuditReport) -> Header:
     """Return the head of the page, as far as the provenance tells."""
     provenance = report.provenance
     cohorts = provenance.get("cohorts") or {}
-    parts = [(name, _name(cohorts[key]), _size(cohorts[key])) for key, name in PARTS if key in cohorts]
+    titles = dict(PARTS) | (DEALT if "cohort" in cohorts else {})
+    parts = [(name, _name(cohorts[key]), _size(cohorts[key])) for key, name in titles.items() if key in cohorts]
     twin, real = (_name(cohorts.get(key, {})) for key in ("twin", "train"))
     title = f"{twin} compared with {real}" if twin and real else "A synthetic twin compared with its real cohort"
     if "release" in provenance:
@@ -64,7 +67,8 @@ def header(report: AuditReport) -> Header:
 
 
 def _name(described: Mapping[str, Any]) -> str:
-    return shown(described["file"], 60) if described.get("file") else ""
+    """Return the file that a cohort was read from, or what else is known of where it is from."""
+    return shown(described.get("file") or described.get("name") or "", 60)
 
 
 def _size(described: Mapping[str, Any]) -> str:
