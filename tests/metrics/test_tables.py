@@ -71,6 +71,20 @@ def test_shares_add_up_and_small_levels_are_put_together(comparison: Comparison)
     assert "(rare levels)" in set(table["level_or_bin"])
 
 
+def test_ranges_of_a_number_stand_in_their_order(comparison: Comparison):
+    train, rng = comparison.train, np.random.default_rng(0)
+    # Two humps, so that the ranges are not alike in frequency.
+    ages = pd.DataFrame({"age": np.r_[rng.normal(20, 2, 100), rng.normal(60, 2, 300), [np.nan] * 10]})
+    side = type(train)(train.values, train.labels, ages, comparison.space)
+    table = tables.covariates(Comparison(comparison.space, side, side))
+    levels = list(table["level_or_bin"])
+    ends = [float(level.split()[-1]) for level in levels if not level.startswith(("(", ">"))]
+    assert len(ends) > 5
+    assert ends == sorted(ends)
+    assert not table["real_share"].is_monotonic_decreasing
+    assert [level[0] for level in levels[len(ends) :]] == [">", "("]
+
+
 def test_small_groups_are_withheld(train: Cohort):
     few = train.subset(np.r_[0:4, 18:22])
     space = Space(few)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -177,18 +177,21 @@ def covariates(comparison: Comparison) -> pd.DataFrame:
     """Return the shares of each covariate's levels: covariate, level_or_bin, real_share, twin_share.
 
     Levels of fewer than five real samples are put together; numbers are cut at the deciles of a smoothed
-    distribution of both sides, so that no edge is anyone's value.
+    distribution of both sides, so that no edge is anyone's value. Levels stand from the most frequent to the rarest,
+    ranges of numbers from the lowest to the highest.
     """
     rows: list[tuple[str, str, float, float]] = []
     for name in comparison.train.covariates.columns:
         if name not in comparison.twin.covariates.columns:
             continue
         real, twin = comparison.train.covariates[name], comparison.twin.covariates[name]
-        a, b = _bins(real, twin) if is_number(real) else (as_text(real), as_text(twin))
+        a, b, ranges = _bins(real, twin) if is_number(real) else (as_text(real), as_text(twin), ())
         counts, others = pd.Series(a, dtype=object).value_counts(dropna=False), pd.Series(b, dtype=object)
         shares = others.value_counts(dropna=False, normalize=True)
         rare = counts.index[counts < SMALLEST_GROUP]
-        for level in counts.index.union(shares.index, sort=False):
+        places = {name: place for place, name in enumerate(ranges)}
+        every = counts.index.union(shares.index, sort=False)
+        for level in sorted(every, key=lambda level: places.get(level, len(places))):
             if level not in rare and level in counts.index:
                 text = "(missing)" if level is None or level is np.nan else str(level)
                 rows.append((str(name), text, counts[level] / len(real), float(shares.get(level, 0.0))))
@@ -201,7 +204,8 @@ def covariates(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["covariate", "level_or_bin", "real_share", "twin_share"])
 
 
-def _bins(real: pd.Series[Any], twin: pd.Series[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _bins(real: pd.Series[Any], twin: pd.Series[Any]) -> tuple[NDArray[Any], NDArray[Any], Sequence[str]]:
+    """Return the range that each number lies in, on either side, and all ranges from the lowest to the highest."""
     known = np.concatenate([side.dropna().to_numpy(dtype=float) for side in (real, twin)])
     if np.ptp(known) == 0:
         edges = np.array([known[0]])
@@ -222,7 +226,7 @@ def _bins(real: pd.Series[Any], twin: pd.Series[Any]) -> tuple[NDArray[Any], NDA
             dtype=object,
         )
 
-    return named(real), named(twin)
+    return named(real), named(twin), names
 
 
 def _sides(comparison: Comparison) -> Iterator[tuple[str, Profiles]]:
