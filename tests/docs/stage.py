@@ -154,6 +154,7 @@ def _challenge_cells(path: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {
     "cohort.h5ad": _cohort,
     "public.h5ad": _public,
+    "tissue.h5ad": _public,
     "counts.csv.gz": _counts,
     "samples.csv": _samples,
     "train.h5ad": _parts,
