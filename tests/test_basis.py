@@ -102,3 +102,23 @@ def test_foreign_files_are_refused(tmp_path):
     model = ts.generators.create("mvn").fit(planted()).save(tmp_path / "model.npz")
     with pytest.raises(CohortError, match=r"model\.npz"):
         read_basis(model)
+
+
+def test_library_sizes_come_along(tmp_path):
+    public = ts.datasets.simulate_cohort(30, 30, 50, seed=0)
+    logs = np.log10(public.dense().sum(axis=1))
+    basis = build_basis(public)
+    assert basis.library_sizes == pytest.approx((logs.mean(), logs.std(ddof=1)))
+    assert read_basis(basis.save(tmp_path / "b.basis")).library_sizes == basis.library_sizes
+    few = np.log10(public.dense()[:, :10].sum(axis=1))
+    assert basis.of_genes(list(public.genes[:10])).library_sizes[0] == pytest.approx(few.mean(), abs=0.15)
+    assert build_basis(planted()).library_sizes is None
+    without = dataclasses.replace(basis, library_sizes=None)
+    assert read_basis(without.save(tmp_path / "old.basis")).library_sizes is None
+
+
+@pytest.mark.parametrize("told", [(float("nan"), 0.1), (7.0, -1.0), (1e300, 0.1), (7.0,), "7"])
+def test_library_sizes_that_no_cohort_has_are_refused(told, tmp_path):
+    basis = dataclasses.replace(build_basis(ts.datasets.simulate_cohort(10, 10, 20, seed=0)), library_sizes=told)
+    with pytest.raises(CohortError, match="not a twinseq model file, or a damaged one"):
+        read_basis(basis.save(tmp_path / "b.basis"))

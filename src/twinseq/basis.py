@@ -6,6 +6,7 @@ some for each gene. That the cohort behind it is public is the user's word; a re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ PER_FACTOR = 3
 FOLDS = 5
 LEAST_SPREAD = 0.05
 ORTHONORMAL = 1e-6
+MOST_LOG = 20.0
+"""No log2(CPM + 1) is larger."""
+LEAST_SHARE = 1e-6
+MOST_DECADES = 15.0
+"""No log10 library size is larger."""
 WHAT = "twinseq basis"
 
 
@@ -48,6 +54,8 @@ class Basis:
         Share of the variance of unseen public samples that the first 1 … k axes explain (cross-validated), ``k``.
     n_samples, source
         Size and name of the public cohort.
+    library_sizes
+        Mean and standard deviation of log10 library sizes, of counts; ``None`` where the file does not tell.
     """
 
     genes: tuple[str, ...]
@@ -59,6 +67,7 @@ class Basis:
     explained: Floats
     n_samples: int
     source: str
+    library_sizes: tuple[float, float] | None = None
 
     def aligned(self, cohort: Cohort) -> Basis:
         """Return the basis for the genes of ``cohort``, in their order.
@@ -104,8 +113,16 @@ class Basis:
             variances = self.variances
         return Basis(
             tuple(genes), self.kind, self.location[rows], self.spread[rows], axes, variances,
-            self.explained, self.n_samples, self.source,
+            self.explained, self.n_samples, self.source, self._sizes_of(rows),
         )  # fmt: skip
+
+    def _sizes_of(self, rows: NDArray[np.intp]) -> tuple[float, float] | None:
+        """Return the library sizes of the genes at ``rows``, by their share of the counts of a usual sample."""
+        if self.library_sizes is None:
+            return None
+        parts = np.maximum(np.exp2(np.minimum(self.location, MOST_LOG)) - 1.0, 0.0)
+        share = max(float(parts[rows].sum() / max(parts.sum(), 1.0)), LEAST_SHARE)
+        return self.library_sizes[0] + math.log10(share), self.library_sizes[1]
 
     def residual(self) -> Floats:
         """Return the variance of each gene that the axes leave, in units of its spread squared, ``n_genes``."""
@@ -116,7 +133,9 @@ class Basis:
         """Write the basis, whole or not at all."""
         from .generators._modelfile import write_model
 
-        header = {"what": WHAT, "kind": self.kind, "n_samples": self.n_samples, "source": self.source}
+        header: dict[str, Any] = {"what": WHAT, "kind": self.kind, "n_samples": self.n_samples, "source": self.source}
+        if self.library_sizes is not None:
+            header["library_sizes"] = list(self.library_sizes)
         arrays = {name: getattr(self, name) for name in ("location", "spread", "axes", "variances", "explained")}
         return write_model(Path(path), header, {**arrays, "genes": np.array(self.genes, dtype=np.str_)})
 
@@ -148,9 +167,13 @@ def build_basis(public: Cohort, factors: int | None = None) -> Basis:
     location, spread = x.mean(axis=0), np.maximum(x.std(axis=0, ddof=1), LEAST_SPREAD)
     standard = (x - location) / spread
     axes, variances = _principal(standard, k)
+    sizes = None
+    if public.kind == "counts":
+        logs = np.log10(np.maximum(public.dense().sum(axis=1), 1.0))
+        sizes = float(logs.mean()), float(logs.std(ddof=1))
     return Basis(
         tuple(map(str, public.genes)), public.kind, location, spread, axes, variances, _explained(standard, k),
-        public.n_samples, public.source,
+        public.n_samples, public.source, sizes,
     )  # fmt: skip
 
 
@@ -204,7 +227,18 @@ def read_basis(path: str | Path) -> Basis:
         if np.abs(parts["axes"] @ parts["axes"].T - np.eye(k)).max() > ORTHONORMAL or (parts["variances"] < 0).any():
             raise ValueError("axes that are not orthonormal")
         return Basis(
-            genes, str(header["kind"]), **parts, n_samples=int(header["n_samples"]), source=str(header["source"])
-        )
+            genes, str(header["kind"]), **parts, n_samples=int(header["n_samples"]), source=str(header["source"]),
+            library_sizes=_sizes(header.get("library_sizes")),
+        )  # fmt: skip
     except DAMAGE as error:
         raise not_a_model(Path(path), error) from error
+
+
+def _sizes(told: Any) -> tuple[float, float] | None:
+    """Return library sizes as a file tells them; files of earlier versions do not."""
+    if told is None:
+        return None
+    mean, spread = map(float, told)
+    if not (0 <= mean <= MOST_DECADES and 0 <= spread <= MOST_DECADES):
+        raise ValueError("library sizes that no cohort has")
+    return mean, spread

@@ -112,7 +112,7 @@ def test_a_public_cohort_becomes_a_basis_beside_the_twin(twinseq, real, public, 
 def test_the_report_repeats_and_tests_the_claim(twinseq, real, tmp_path):
     parts, twin = tmp_path / "parts", tmp_path / "twin.h5ad"
     assert twinseq("split", real, "--fractions", 0.6, 0.4, "-o", parts).code == 0
-    # With a smaller budget, noise takes the library sizes of so few donors off the scale now and then.
+    # With a smaller budget, noise takes the library sizes of so few donors far from real ones now and then.
     assert twinseq("generate", parts / "train.h5ad", *DP, "--epsilon", "40", "-o", twin).code == 0
     words = ("audit", parts / "train.h5ad", twin, "--holdout", parts / "holdout.h5ad", "-o", tmp_path / "report", "-q")
     assert twinseq(*words).code == 0

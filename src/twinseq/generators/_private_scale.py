@@ -3,7 +3,7 @@ r"""From profiles to a bounded scale, one sample at a time, and back: the transf
 Size factors by the median of ratios hold each sample against all others, so that one donor more moves everybody's
 values. Here a sample's values hang on itself alone: counts become log2(counts per million + 1), which no count can
 take above log2(10⁶) ≈ 20, and continuous values are cut to bounds that are stated, hence public. Of the library sizes
-two noisy moments of log10(total) are kept.
+noisy mean and spread of log10(total) are kept (`_private_library`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from ..cohort import Cohort
 from ..dp.ledger import Ledger
-from ..dp.mechanisms import gaussian
 from ..errors import ConfigError
 from ..transforms import log_cpm
+from ._private_library import ExpectedSizes, noisy_library_sizes
 
 Floats = NDArray[np.float64]
 LOG_CPM_BOUNDS = (0.0, 20.0)
 TOTALS = (2.0, 9.0)
-"""Decades between which library sizes are taken to lie."""
-LEAST_SPREAD = 0.02
+"""Decades between which library sizes of single samples and cells are taken to lie."""
+FAR = 3.0
+"""Decades from their mean beyond which no library size is drawn, whatever noise made of the spread."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class PrivateScale:
 
     @classmethod
     def fit(
-        cls, cohort: Cohort, bounds: tuple[float, float], weights: Floats, multiplier: float, ledger: Ledger
-    ) -> PrivateScale:
+        cls, cohort: Cohort, bounds: tuple[float, float], weights: Floats, n_donors: float, multiplier: float,
+        ledger: Ledger, expected: ExpectedSizes,
+    ) -> PrivateScale:  # fmt: skip
         """Ask for what the way back needs.
 
         Parameters
@@ -62,22 +64,19 @@ class PrivateScale:
             Stated bounds of continuous values; counts have their own.
         weights
             Of the samples, those of each donor adding up to 1.
+        n_donors
+            Noisy number of donors.
         multiplier
-            Noise of the query that counts need, in units of its sensitivity.
+            Noise of what counts need, as of a single query, in units of its sensitivity.
         ledger
             Account.
+        expected
+            What is public of the library sizes of counts.
         """
         if cohort.kind != "counts":
             return cls(False, *bounds)
-        totals = np.log10(cohort.dense().sum(axis=1))
-        middle, half = sum(TOTALS) / 2, (TOTALS[1] - TOTALS[0]) / 2
-        t = np.clip((totals - middle) / half, -1.0, 1.0)
-        sums = weights @ np.column_stack([np.ones_like(t), t, t**2])
-        noisy = gaussian(sums, np.sqrt(3.0), multiplier, ledger, "number of donors and moments of the library sizes")
-        n = max(noisy[0], 1.0)
-        mean = float(np.clip(noisy[1] / n, -1.0, 1.0))
-        spread = float(np.sqrt(np.clip(noisy[2] / n - mean**2, 0.0, 1.0)))
-        return cls(True, *LOG_CPM_BOUNDS, middle + half * mean, max(half * spread, LEAST_SPREAD))
+        logs = np.log10(np.maximum(cohort.dense().sum(axis=1), 1.0))
+        return cls(True, *LOG_CPM_BOUNDS, *noisy_library_sizes(logs, weights, n_donors, expected, multiplier, ledger))
 
     def apply(self, cohort: Cohort) -> Floats:
         """Return the profiles on the bounded scale, ``n_samples × n_genes``; each hangs on its own sample only."""
@@ -90,10 +89,12 @@ class PrivateScale:
         bounded: Floats = np.clip(values, self.lowest, self.highest)
         if not self.counts:
             return bounded
-        # What noise made of the spread may not lead far out of where library sizes lie.
-        least, most = min(TOTALS[0], self.mean - 1.0), max(TOTALS[1], self.mean + 1.0)
-        totals = 10.0 ** np.clip(rng.normal(self.mean, self.spread, len(values)), least, most)
-        return np.rint((np.exp2(bounded) - 1.0) * (totals / 1e6)[:, None]).astype(np.int64)
+        parts = np.exp2(bounded) - 1.0
+        # Noise in the values of genes makes them add up to more than a million in all; those of a real sample do not.
+        shares = parts / np.maximum(parts.sum(axis=1, keepdims=True), 1.0)
+        logs = np.clip(rng.normal(self.mean, self.spread, len(values)), self.mean - FAR, self.mean + FAR)
+        counts: NDArray[np.int64] = np.rint(shares * 10.0 ** logs[:, None]).astype(np.int64)
+        return counts
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the scale as plain arrays."""

@@ -23,7 +23,8 @@ from ._factor_normals import FactorNormals
 from ._limited import LEAST, blurred
 from ._margins import stratum_rows
 from ._normals_generator import NormalsGenerator
-from ._private_scale import LEAST_SPREAD, LOG_CPM_BOUNDS, PrivateScale
+from ._private_library import LEAST_SPREAD
+from ._private_scale import LOG_CPM_BOUNDS, PrivateScale
 from ._registry import register
 
 Floats = NDArray[np.float64]

@@ -30,6 +30,7 @@ from ._base import GeneratorInfo
 from ._factor_normals import LEAST_RESIDUAL, FactorNormals
 from ._offsets import Offsets
 from ._private_axes import leading_axes, measured_along, measured_on_scale, turned_axes
+from ._private_library import ExpectedSizes
 from ._private_moments import MIDDLE, noisy_offsets, noisy_scale
 from ._private_profiles import PrivateProfileGenerator
 from ._registry import register
@@ -137,6 +138,11 @@ class DpCopula(PrivateProfileGenerator):
         self._basis: Basis | None = None if self.basis is None else read_basis(Path(self.basis)).aligned(cohort)
         super().fit(cohort, seed, jobs)
         return self
+
+    def _expected_sizes(self) -> ExpectedSizes:
+        if self._basis is None or self._basis.library_sizes is None:
+            return ExpectedSizes()
+        return ExpectedSizes.of_public(*self._basis.library_sizes)
 
     def _fit_profiles(
         self, x: Floats, codes: NDArray[np.intp], weights: Floats, spending: Spending, rng: np.random.Generator
