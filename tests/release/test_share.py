@@ -10,7 +10,7 @@ from twinseq.cohort import Cohort
 from twinseq.errors import CohortError, ConfigError
 from twinseq.policy import read_policy
 from twinseq.releasing.kept import Kept
-from twinseq.releasing.shared import Wanted, is_shared, target_of, tuned
+from twinseq.releasing.shared import Wanted, floor_of, is_shared, target_of, tuned
 from twinseq.sharing import Setting
 
 from .conftest import cohort_of
@@ -77,6 +77,13 @@ def test_a_target_needs_a_search_and_a_search_a_label(cohort: Cohort, tmp_path: 
 def test_the_target_is_the_limit_of_the_policy():
     assert target_of(read_policy("partner")) == read_policy("partner").auc.value
     assert target_of(dataclasses.replace(read_policy("partner"), auc=None)) is None
+
+
+def test_the_floor_of_the_policy_is_the_least_replication_searched_for():
+    policy = read_policy("partner")
+    stated = {name: value for name, _, value in policy.fidelity[0].first_of}
+    assert floor_of(policy) == stated["lfc_replication"]
+    assert floor_of(dataclasses.replace(policy, fidelity=())) is None
 
 
 def test_cells_get_the_limited_preset_and_nothing_is_searched(tmp_path: Path):

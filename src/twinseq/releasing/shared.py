@@ -125,7 +125,8 @@ def tuned(
 
     stated = target_of(policy) if wanted.target_auc is None else wanted.target_auc
     target = TARGET_AUC if stated is None else stated
-    key = key_of([dict(given), PRESET, target, wanted.min_de_recall, seed])
+    replication = floor_of(policy)
+    key = key_of([dict(given), PRESET, target, wanted.min_de_recall, replication, seed])
     if not kept.has(key):
         said = 0
 
@@ -137,7 +138,7 @@ def tuned(
         with threadpool_limits(1):
             found = tune(
                 cohort, basis=wanted.basis, target_auc=target, min_de_recall=wanted.min_de_recall,
-                candidates=wanted.candidates, seed=seed, jobs=jobs, step=step,
+                min_replication=replication, candidates=wanted.candidates, seed=seed, jobs=jobs, step=step,
             )  # fmt: skip
         settings = {name: value for name, value in found.chosen[1].items() if name != "basis"}
         table = AuditReport(provenance={}, verdict={}, metrics=(), tables={"frontier": found.table})
@@ -159,3 +160,13 @@ def target_of(policy: Policy) -> float | None:
     which has a third of the donors on each side, may still be too small to show it; then the verdict says so.
     """
     return None if policy.auc is None else policy.auc.value
+
+
+def floor_of(policy: Policy) -> float | None:
+    """Return the least replication of fold changes that the policy asks for; ``None`` where it asks for none.
+
+    A setting that leaks less and keeps too little would fail the policy all the same.
+    """
+    demands = [demand for floor in policy.fidelity for demand in floor.first_of]
+    least = [value for metric, direction, value in demands if (metric, direction) == ("lfc_replication", "at least")]
+    return max(least, default=None)

@@ -125,30 +125,39 @@ class Frontier:
 
 
 def faithful(one: Measured) -> tuple[float, float]:
-    """Return what settings are ordered by: replicated fold changes, else what is left of the calls."""
-    value, other = one.figure("lfc_replication"), one.figure("de_recall")
-    return (-math.inf if math.isnan(value) else min(value, 1.0), -math.inf if math.isnan(other) else other)
+    """Return what settings are ordered by: the lesser of replication and F1 ratio, and what is left of the calls.
 
-
-def pick(searched: Sequence[Measured], target_auc: float, min_de_recall: float | None) -> Measured:
-    """Return the most faithful setting that meets what is asked for, or the one that misses the target least.
-
-    Of settings that keep fold changes to within `NEAR` of each other, the one whose mean profile is nearest to that of
-    the cohort is taken, then the one whose covariance reaches furthest, which classifiers need, and then the one that
-    leaks least: fold changes see neither.
+    Neither counts for more than the members' own; the one that could not be computed is left out.
     """
-    enough = [one for one in searched if min_de_recall is None or one.figure("de_recall") >= min_de_recall]
+    shares = [one.figure(name) for name in ("lfc_replication", "paper_f1_ratio") if name in one.kept]
+    recall = one.figure("de_recall")
+    return min([1.0, *shares]) if shares else -math.inf, -math.inf if math.isnan(recall) else recall
+
+
+def pick(searched: Sequence[Measured], target_auc: float, floors: Mapping[str, float]) -> Measured:
+    """Return the most faithful setting that meets what is asked for, or one that misses the target least.
+
+    Of settings within `NEAR` of the most faithful one, that with the least noise on the mean profile is taken, which no
+    figure sees, and then the one that leaks least. Where none meets the target, those are alike whose areas lie within
+    a standard error of the smallest.
+
+    Parameters
+    ----------
+    searched
+        What was measured.
+    target_auc
+        Largest area.
+    floors
+        Least value of each figure; settings that meet them all come first, whatever their area.
+    """
+    enough = [one for one in searched if all(one.figure(name) >= least for name, least in floors.items())] or searched
     able = [one for one in enough if one.auc_high <= target_auc]
     if not able:
-        return min(enough or searched, key=lambda one: (one.auc, -faithful(one)[0]))
-    best = max(map(faithful, able))
-    near = [one for one in able if faithful(one)[0] >= best[0] - NEAR]
-
-    def order(one: Measured) -> tuple[float, float, float]:
-        settings = one.setting.settings
-        return settings.get("mean_noise", 0.0), -settings.get("reach", 0), one.auc
-
-    return min(near, key=order)
+        least = min(enough, key=lambda one: one.auc)
+        able = [one for one in enough if one.auc <= least.auc + least.error]
+    best = max(faithful(one)[0] for one in able)
+    near = [one for one in able if faithful(one)[0] >= best - NEAR]
+    return min(near, key=lambda one: (one.setting.settings.get("mean_noise", 0.0), one.auc))
 
 
 def on_frontier(searched: Sequence[Measured]) -> list[Measured]:

@@ -12,7 +12,7 @@ from .deal import FIGURES, Deal, Outcome
 from .frontier import Frontier, Measured, faithful, on_frontier, pick, table_of
 from .settings import Setting
 from .settings import candidates as usual
-from .words import reasons_of
+from .words import FLOORS, reasons_of
 
 Step = Callable[[str], None]
 TARGET_AUC = 0.60
@@ -34,6 +34,7 @@ def tune(
     basis: str | Path | None = None,
     target_auc: float = TARGET_AUC,
     min_de_recall: float | None = None,
+    min_replication: float | None = None,
     candidates: Sequence[Setting] | None = None,
     beside: Sequence[Setting] = BESIDE,
     fractions: Sequence[float] = FRACTIONS,
@@ -47,8 +48,9 @@ def tune(
 
     In every deal, donors become members, others and a reference. The search sees ``inner`` deals: on the first all
     settings are tried, on the rest those that are still in play, against the attacks that were strongest on twins of
-    this kind. Chosen is the setting that keeps most among those whose upper confidence bound meets the target. It, and
-    the settings around it on the frontier, are then measured anew on ``outer`` deals against all attacks.
+    this kind. Chosen is the setting that keeps most, of fold changes and of what classifiers learn, among those whose
+    upper confidence bound meets the target. It, and the settings around it on the frontier, are then measured anew on
+    ``outer`` deals against all attacks.
 
     Parameters
     ----------
@@ -60,6 +62,8 @@ def tune(
         Largest area under the curve that the strongest attack may reach, knowing generator, settings and basis.
     min_de_recall
         Least share of the members' differential genes that the twin has to name.
+    min_replication
+        Least replication of fold changes.
     candidates
         Settings to search, those that are likely to leak least first; by default `candidates`.
     beside
@@ -93,8 +97,11 @@ def tune(
         raise CohortError(f"{cohort.source}: tuning is for bulk profiles. For cells see cell-copula and dp-scdesign.")
     if not 0.5 < target_auc <= 1.0:
         raise ConfigError(f"The target AUC must lie above 0.5 (a guess) and at most at 1, not {target_auc:g}.")
-    if min_de_recall is not None and not 0.0 <= min_de_recall <= 1.0:
-        raise ConfigError(f"The least DE recall must lie between 0 and 1, not {min_de_recall:g}.")
+    stated = {"de_recall": min_de_recall, "lfc_replication": min_replication}
+    floors = {name: value for name, value in stated.items() if value is not None}
+    for name, value in floors.items():
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"The least {FLOORS[name]} must lie between 0 and 1, not {value:g}.")
     if inner < 1 or outer < 1:
         raise ConfigError("At least one deal is needed for the search, and one for the report.")
     settings = tuple(usual(basis) if candidates is None else candidates)
@@ -102,7 +109,7 @@ def tune(
         raise ConfigError("There is no setting to search.")
     say = step if step is not None else _silent
     searched, room = _search(cohort, settings, target_auc, fractions, inner, seed, jobs, say)
-    best = pick(searched, target_auc, min_de_recall)
+    best = pick(searched, target_auc, floors)
     shown = _around(on_frontier(searched), best)
     reported: list[Measured] = []
     others: list[Measured] = []
@@ -120,7 +127,7 @@ def tune(
     return Frontier(
         table_of([*searched, *reported, *others], best.setting),
         (best.setting.generator, dict(best.setting.settings)),
-        reasons_of(best, final, searched, target_auc, min_de_recall, room, based=basis is not None),
+        reasons_of(best, final, searched, target_auc, floors, room, based=basis is not None),
     )
 
 
@@ -147,7 +154,7 @@ def _search(
                 break
             say(f"search, deal {number + 1} of {inner}: {settings[place].words}")
             try:
-                outcome = deal.outcome(settings[place], FIGURES[:2], quick=True)
+                outcome = deal.outcome(settings[place], FIGURES, quick=True)
             except TwinseqError as error:
                 troubles.append(shorten(error, 200))
                 continue

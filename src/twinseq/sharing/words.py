@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .bound import Room
 from .frontier import Measured, faithful
+
+FLOORS = {"de_recall": "DE recall", "lfc_replication": "replication of fold changes"}
+"""Figures of which a least value can be asked."""
 
 
 def reasons_of(
@@ -14,7 +17,7 @@ def reasons_of(
     final: Measured,
     searched: Sequence[Measured],
     target: float,
-    min_de_recall: float | None,
+    floors: Mapping[str, float],
     room: Room,
     *,
     based: bool,
@@ -27,7 +30,7 @@ def reasons_of(
         The choice, as the search saw it and as measured on new deals.
     searched
         All settings.
-    target, min_de_recall
+    target, floors
         What was asked for.
     room
         What cohort and panel allow.
@@ -35,14 +38,17 @@ def reasons_of(
         Whether there was a public basis.
     """
     reasons = [_met(best, final, target)]
-    kept, recall = final.figure("lfc_replication"), final.figure("de_recall")
+    kept, recall, learnt = map(final.figure, ("lfc_replication", "de_recall", "paper_f1_ratio"))
     if not math.isnan(kept):
         named = "" if math.isnan(recall) else f", and {recall:.0%} of their differential genes"
         reasons.append(
             f"Of the agreement of the training data's fold changes with unseen donors it keeps {kept:.0%}{named}."
         )
-    if min_de_recall is not None:
-        reasons.append(_recalled(searched, final, target, min_de_recall))
+    if not math.isnan(learnt):
+        reasons.append(
+            f"Classifiers that learn from it reach {learnt:.0%} of the F1 of those that learn from patients."
+        )
+    reasons.extend(_floored(name, least, searched, final, target) for name, least in floors.items())
     reasons.append(_possible(room, target, max(min(kept, 1.0), 0.01) if not math.isnan(kept) else 0.95))
     if not based:
         reasons.append(
@@ -60,8 +66,8 @@ def _met(best: Measured, final: Measured, target: float) -> str:
     )
     if best.auc_high > target:
         return (
-            f"The target AUC of {target:g} was not met: no setting has an upper bound below it. The one that leaks "
-            f"least was taken; {reached}."
+            f"The target AUC of {target:g} was not met: no setting has an upper bound below it. Of those that leak "
+            f"least the most faithful was taken; {reached}."
         )
     if final.auc_high <= target:
         return f"The target AUC of {target:g} is met: {reached}."
@@ -69,17 +75,17 @@ def _met(best: Measured, final: Measured, target: float) -> str:
     return f"The target AUC of {target:g} was met in the search and {how}: {reached}."
 
 
-def _recalled(searched: Sequence[Measured], final: Measured, target: float, least: float) -> str:
-    value = final.figure("de_recall")
+def _floored(name: str, least: float, searched: Sequence[Measured], final: Measured, target: float) -> str:
+    value, words = final.figure(name), FLOORS[name]
     if value >= least:
-        return f"The least DE recall of {least:g} is met: {value:.3f}."
-    able = [one for one in searched if one.figure("de_recall") >= least]
+        return f"The least {words} of {least:g} is met: {value:.3f}."
+    able = [one for one in searched if one.figure(name) >= least]
     if not able:
-        top = max((one.figure("de_recall") for one in searched if "de_recall" in one.kept), default=math.nan)
-        return f"The least DE recall of {least:g} was not met: of all settings the best reaches {top:.3f}."
+        top = max((one.figure(name) for one in searched if name in one.kept), default=math.nan)
+        return f"The least {words} of {least:g} was not met: of all settings the best reaches {top:.3f}."
     cost = min(able, key=lambda one: (one.auc, -faithful(one)[0]))
     return (
-        f"The least DE recall of {least:g} was not met ({value:.3f}); it takes an AUC of {cost.auc:.3f} in place of "
+        f"The least {words} of {least:g} was not met ({value:.3f}); it takes an AUC of {cost.auc:.3f} in place of "
         f"{target:g} ({cost.setting.words})."
     )
 
