@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from .errors import CohortError, shorten
 from .results import SCHEMA, AttackResult, AuditReport, Control, Headline, MetricResult, Omitted, RedTeam
 
 
 def read_report(path: str | Path) -> AuditReport:
-    """Read ``metrics.json``, or the folder of a report; tables stay where they are.
+    """Read the folder of a report, with its tables, or ``metrics.json`` alone.
 
     Parameters
     ----------
     path
-        Folder or file.
+        Folder or file. Numbers in tables have the six digits that were written.
 
     Raises
     ------
@@ -39,11 +41,20 @@ def read_report(path: str | Path) -> AuditReport:
             verdict=content["verdict"],
             metrics=tuple(_metric(values) for values in content["metrics"]),
             omitted=tuple(Omitted(**values) for values in content["omitted"]),
+            tables=_tables(path) if path.is_dir() else {},
             red_team=_red_team(content),
             ledger=tuple(content["ledger"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CohortError(f"{file}: not the figures of an audit ({type(error).__name__}: {shorten(error)}).") from error
+
+
+def _tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of a report; only what is empty is missing, for there are genes and levels called NA."""
+    return {
+        path.stem: pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], encoding="utf-8")
+        for path in sorted(folder.glob("*.tsv"))
+    }
 
 
 def _metric(values: Mapping[str, Any]) -> MetricResult:

@@ -115,6 +115,25 @@ def test_reports_are_linked_where_they_are_and_only_there(written, tmp_path):
     leaderboard(written)
 
 
+def test_a_report_with_a_verdict_is_linked_in_place_of_one_without(tmp_path):
+    store = benchmark(tmp_path, ("blood",), splits=3)
+
+    def links() -> list[str]:
+        leaderboard(tmp_path)
+        rows = blocks((tmp_path / "leaderboard.html").read_text())["board"]["cohorts"][0]["rows"]
+        return [split["report"] for row in rows for split in row["splits"] if split["report"] is not None]
+
+    before = links()
+    verdict = next(
+        one for one in store.outcomes() if one.stage == "verdict" and (tmp_path / before[0]).match(f"{one.rests_on}/*")
+    )
+    store.report(verdict.task).mkdir()
+    (store.report(verdict.task) / "report.html").write_text("<!DOCTYPE html><title>verdict</title>", encoding="utf-8")
+    after = links()
+    assert after == [before[0].replace(verdict.rests_on, verdict.task), *before[1:]]
+    assert after != before
+
+
 def test_verdicts_are_counted_shown_and_explained(written):
     found = pd.read_csv(written / "leaderboard.csv").set_index(["cohort", "generator"])
     passed, failed = found["verdict_internal_pass"], found["verdict_internal_fail"]

@@ -1,6 +1,7 @@
 """One unit: a twin made once, judged as often as asked, and failures that are outcomes."""
 
 import dataclasses
+import shutil
 
 import anndata
 import pytest
@@ -85,6 +86,20 @@ def test_a_copy_of_the_donors_is_judged_like_any_twin(tmp_path):
     assert checks["internal", "auc"]["value"] == strongest[0]["value"]
     assert checks["open", "lfc_replication"]["status"] == "inconclusive"
     assert "not among the figures" in checks["open", "lfc_replication"]["reason"]
+    # The report that is opened from a leaderboard carries the verdict; that of the audit stays as it is.
+    plain, told = (read_report(store.report(one.task)) for one in (audit, verdict))
+    assert (plain.verdict["policy"], told.verdict["policy"], told.verdict["outcome"]) == (None, "internal", "fail")
+    assert told.verdict["reasons"][-1] == "Under the policy 'open' of the same grid: fail."
+    assert {check["key"] for check in told.verdict["checks"]} == {
+        name for policy, name in checks if policy == "internal"
+    }
+    assert list(told.tables) == list(plain.tables) == ["attack_roc"]
+    page = (store.report(verdict.task) / "report.html").read_text()
+    assert "The policy does not allow this twin to be released." in page
+    assert "How many members each attacker names" in page
+    shutil.rmtree(store.report(verdict.task))
+    assert do(judged, store.folder)[1] == audit
+    assert (store.report(verdict.task) / "report.html").read_text() == page
     stricter = path.read_text().replace("internal, open", "partner")
     path.write_text(stricter)
     (other,) = units(read_grid(path))

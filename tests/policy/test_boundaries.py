@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from planted_reports import SAFE, USEFUL, claim, controls, headline, metric, red_team, report
 
@@ -231,6 +232,13 @@ def test_a_report_that_is_read_back_is_judged_alike(name: str, tmp_path: Path):
     found = judged(CASES[name][2], PARTNER)
     (tmp_path / "metrics.json").write_text(CASES[name][2].to_json(), encoding="utf-8")
     assert judged(read_report(tmp_path), PARTNER).to_dict() == found.to_dict()
+
+
+def test_tables_are_read_back_and_a_gene_called_na_stays_one(tmp_path: Path):
+    table = pd.DataFrame({"gene": ["NA", "nan", "TP53"], "padj_real": [0.25, None, 1e-300], "padj_twin": 0.5})
+    dataclasses.replace(report(), tables={"genes": table}).save(tmp_path)
+    pd.testing.assert_frame_equal(read_report(tmp_path).tables["genes"], table)
+    assert not read_report(tmp_path / "metrics.json").tables
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def _attacks(rows: pd.DataFrame, splits: Sequence[int], taken: Floats) -> list[l
 
 def _split(figures: pd.DataFrame, tasks: pd.DataFrame, split: int, store: Store, page: Path) -> dict[str, Any]:
     """Return what became of one twin: its strongest attacks, what it cost, its report, or why there is none."""
-    audits, fits = (tasks[tasks["stage"] == stage] for stage in ("audit", "fit"))
+    audits, fits, verdicts = (tasks[tasks["stage"] == stage] for stage in ("audit", "fit", "verdict"))
     failed = tasks[tasks["status"] == "failed"]
     strongest = figures[figures["part"] == "headline"]
     reason = "not run" if not len(audits) else ""
@@ -132,7 +132,7 @@ def _split(figures: pd.DataFrame, tasks: pd.DataFrame, split: int, store: Store,
         },
         "fit": _seconds(fits),
         "audit": _seconds(audits),
-        "report": _link(audits, store, page),
+        "report": _link(verdicts, store, page) or _link(audits, store, page),
         "reason": shown(reason, 400),
     }
 
@@ -141,11 +141,11 @@ def _seconds(tasks: pd.DataFrame) -> float | None:
     return _digits(tasks["seconds"].iloc[0]) if len(tasks) else None
 
 
-def _link(audits: pd.DataFrame, store: Store, page: Path) -> str | None:
-    """Return where the report of an audit is, relative to the page; ``None`` where there is none."""
-    if not len(audits):
+def _link(tasks: pd.DataFrame, store: Store, page: Path) -> str | None:
+    """Return where the report of an audit or a verdict is, relative to the page; ``None`` where there is none."""
+    if not len(tasks):
         return None
-    report = store.report(str(audits["task"].iloc[0])) / "report.html"
+    report = store.report(str(tasks["task"].iloc[0])) / "report.html"
     if not report.is_file():
         return None
     # Quoted, so that neither a key nor a folder can be taken for a scheme or a query.

@@ -103,7 +103,7 @@ class Store:
             temporary.write_text(title, encoding="utf-8")
 
     def report(self, key: str) -> Path:
-        """Where the report of an ``audit`` is kept."""
+        """Where the report of an ``audit`` is kept, or that of a ``verdict``, which tells what a policy says of it."""
         return self.folder / "reports" / key
 
     def read(self, key: str) -> Outcome | None:

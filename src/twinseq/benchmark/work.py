@@ -48,7 +48,7 @@ def do(unit: Unit, folder: Path) -> list[Outcome]:
     if found.status != "done" or not unit.grid.policies:
         return [fit, found]
     verdict = store.read(unit.verdict_key)
-    if verdict is None or verdict.status != "done":
+    if verdict is None or verdict.status != "done" or not store.report(unit.verdict_key).is_dir():
         judged = _timed(unit, unit.verdict_key, "verdict", lambda: _verdicts(unit, store))
         verdict = replace(judged, rests_on=unit.audit_key)
         store.write(verdict)
@@ -119,11 +119,14 @@ def _audit(unit: Unit, store: Store) -> list[dict[str, Any]]:
 
 
 def _verdicts(unit: Unit, store: Store) -> list[dict[str, Any]]:
-    """Return what each policy makes of an audit: a row for the verdict, with its reasons, and one for each check."""
+    """Return what each policy makes of an audit: a row for the verdict, with its reasons, and one for each check.
+
+    The report is written once more, with the verdict under the first policy, and those under the others in a sentence.
+    """
     report = read_report(store.report(unit.audit_key))
+    found = [judged(report, policy).verdict for policy in unit.grid.policies]
     rows: list[dict[str, Any]] = []
-    for policy in unit.grid.policies:
-        verdict = judged(report, policy).verdict
+    for policy, verdict in zip(unit.grid.policies, found, strict=True):
         rows.append(
             {"part": "verdict", "name": policy.name, "group": "verdict", "status": verdict["outcome"],
              "reason": " ".join(verdict["reasons"][:REASONS])}
@@ -134,6 +137,10 @@ def _verdicts(unit: Unit, store: Store) -> list[dict[str, Any]]:
                 {"part": "check", "name": check["key"], "group": policy.name, "value": check["value"], "low": low,
                  "high": high, "status": check["outcome"], "reason": check["reason"]}
             )  # fmt: skip
+    first, *others = found
+    beside = [f"Under the policy '{other['policy']}' of the same grid: {other['outcome']}." for other in others]
+    told = {**first, "reasons": [*first["reasons"], *beside]}
+    replace(report, verdict=told).save(store.report(unit.verdict_key))
     return rows
 
 
