@@ -11,6 +11,9 @@ from twinseq.dp import Ledger, LedgerError
 from twinseq.dp.ledger import GAUSSIAN, LAPLACE, NOISY_MAX
 from twinseq.dp.mechanisms import GRID, clipped, donor_weights, gaussian, laplace, noisy_max, symmetric
 
+# The noise has no seed: what true noise does once in ten million runs must not fail them.
+RARE, FAR = 1e-7, 5.5
+
 
 @pytest.mark.parametrize(
     ("mechanism", "shape", "deviation"),
@@ -23,14 +26,14 @@ def test_noise_has_the_size_and_the_shape_that_was_charged(mechanism, shape, dev
     (query,) = ledger.queries
     assert query.noise == pytest.approx(6.0, rel=1e-3)
     assert query.multiplier == pytest.approx(3.0, rel=1e-12)
-    assert stats.kstest(noise / query.noise, shape).pvalue > 1e-4
+    assert stats.kstest(noise / query.noise, shape).pvalue > RARE
     assert noise.std() == pytest.approx(deviation * query.noise, rel=0.04)
-    assert abs(noise.mean()) < 4.5 * deviation * query.noise / np.sqrt(n)
+    assert abs(noise.mean()) < FAR * deviation * query.noise / np.sqrt(n)
     if mechanism is gaussian:
         assert abs(stats.kurtosis(noise)) < 0.2
     # Neither the answer nor neighbouring noise can be seen in it.
-    assert abs(np.corrcoef(noise, answer)[0, 1]) < 4.5 / np.sqrt(n)
-    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 4.5 / np.sqrt(n)
+    assert abs(np.corrcoef(noise, answer)[0, 1]) < FAR / np.sqrt(n)
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < FAR / np.sqrt(n)
 
 
 @pytest.mark.parametrize("mechanism", [gaussian, laplace])
@@ -72,10 +75,10 @@ def test_symmetric_noise_is_that_of_the_frobenius_norm():
     deviation = ledger.queries[0].noise
     assert deviation == pytest.approx(2.0, rel=1e-6)
     own, off = noise[:, np.arange(k), np.arange(k)], noise[:, *np.triu_indices(k, 1)]
-    assert own.std() == pytest.approx(deviation, rel=4 / np.sqrt(2 * own.size))
-    assert off.std() == pytest.approx(deviation / np.sqrt(2), rel=4 / np.sqrt(2 * off.size))
+    assert own.std() == pytest.approx(deviation, rel=FAR / np.sqrt(2 * own.size))
+    assert off.std() == pytest.approx(deviation / np.sqrt(2), rel=FAR / np.sqrt(2 * off.size))
     squares = (noise**2).sum(axis=(1, 2)) / deviation**2
-    assert stats.kstest(squares, stats.chi2(k * (k + 1) // 2).cdf).pvalue > 1e-4
+    assert stats.kstest(squares, stats.chi2(k * (k + 1) // 2).cdf).pvalue > RARE
 
 
 def test_a_sum_of_outer_products_moves_by_no_more_than_the_square_of_the_length():
@@ -99,7 +102,7 @@ def test_two_candidates_are_reported_as_permute_and_flip_does(gap):
     runs, scale, ledger = 3000, 2.0, Ledger()
     chosen = np.array([noisy_max(np.array([gap, 0.0]), 1.0, scale, ledger, "test") for _ in range(runs)])
     expected = 0.5 * np.exp(-gap / scale)
-    assert abs((chosen == 1).mean() - expected) < 4.5 * np.sqrt(expected * (1 - expected) / runs)
+    assert abs((chosen == 1).mean() - expected) < FAR * np.sqrt(expected * (1 - expected) / runs)
     assert ledger.queries[0].mechanism == NOISY_MAX
 
 
@@ -110,7 +113,7 @@ def test_many_candidates_are_reported_as_permute_and_flip_does(n):
     expected = _permute_and_flip(np.exp((scores - scores.max()) / scale))
     found = np.bincount(chosen, minlength=n)
     assert expected.sum() == pytest.approx(1.0)
-    assert stats.chisquare(found, runs * expected).pvalue > 1e-4
+    assert stats.chisquare(found, runs * expected).pvalue > RARE
 
 
 def _permute_and_flip(keep: np.ndarray) -> np.ndarray:
