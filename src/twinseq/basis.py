@@ -24,6 +24,8 @@ MOST_FACTORS = 60
 PER_FACTOR = 3
 """Samples of the public cohort for each factor."""
 FOLDS = 5
+FEW = 5
+"""Samples of a class below which it has no more weight than a class of so many."""
 LEAST_SPREAD = 0.05
 ORTHONORMAL = 1e-6
 MOST_LOG = 20.0
@@ -47,7 +49,9 @@ class Basis:
     location, spread
         Mean and standard deviation of each gene, ``n_genes``.
     axes
-        Principal axes of the genes in units of their spread, ``k × n_genes``, orthonormal, the strongest first.
+        Principal axes of the genes in units of their spread, ``k × n_genes``, orthonormal, the strongest first. Where
+        the public cohort has a label, its classes have equal weight in finding them, so that few axes tell rare classes
+        apart as well.
     variances
         Of the samples along the axes, ``k``.
     explained
@@ -56,6 +60,10 @@ class Basis:
         Size and name of the public cohort.
     library_sizes
         Mean and standard deviation of log10 library sizes, of counts; ``None`` where the file does not tell.
+    shared, own
+        How samples of a class vary, in units of the genes' spreads: loadings along which they vary together,
+        ``m × n_genes``, and the variance that these leave each gene, ``n_genes``. ``None`` where the public cohort has
+        no label.
     """
 
     genes: tuple[str, ...]
@@ -68,6 +76,8 @@ class Basis:
     n_samples: int
     source: str
     library_sizes: tuple[float, float] | None = None
+    shared: Floats | None = None
+    own: Floats | None = None
 
     def aligned(self, cohort: Cohort) -> Basis:
         """Return the basis for the genes of ``cohort``, in their order.
@@ -105,15 +115,20 @@ class Basis:
             )
         rows = np.array([place[gene] for gene in genes])
         axes = self.axes[:, rows]
-        if len(rows) < len(self.genes):
-            # Some genes are gone: the axes are made orthonormal again, as those of the part that is left.
+        if len(rows) == len(self.genes):
+            variances = self.variances
+        elif self.shared is not None:
+            # Some genes are gone: the axes are made orthonormal again, in their order, which is not that of variances.
+            turned, steps = np.linalg.qr(axes.T)
+            axes, variances = turned.T, steps**2 @ self.variances
+        else:
+            # As the principal axes of the part that is left.
             _, strengths, axes = np.linalg.svd(axes * np.sqrt(self.variances)[:, None], full_matrices=False)
             variances = strengths**2
-        else:
-            variances = self.variances
         return Basis(
             tuple(genes), self.kind, self.location[rows], self.spread[rows], axes, variances,
             self.explained, self.n_samples, self.source, self._sizes_of(rows),
+            None if self.shared is None else self.shared[:, rows], None if self.own is None else self.own[rows],
         )  # fmt: skip
 
     def _sizes_of(self, rows: NDArray[np.intp]) -> tuple[float, float] | None:
@@ -137,6 +152,8 @@ class Basis:
         if self.library_sizes is not None:
             header["library_sizes"] = list(self.library_sizes)
         arrays = {name: getattr(self, name) for name in ("location", "spread", "axes", "variances", "explained")}
+        if self.shared is not None and self.own is not None:
+            arrays |= {"shared": self.shared, "own": self.own}
         return write_model(Path(path), header, {**arrays, "genes": np.array(self.genes, dtype=np.str_)})
 
 
@@ -146,7 +163,8 @@ def build_basis(public: Cohort, factors: int | None = None) -> Basis:
     Parameters
     ----------
     public
-        Samples that are open to everyone; none of them may be in the private cohort. Labels are not used.
+        Samples that are open to everyone; none of them may be in the private cohort. With a label, whose classes need
+        not be those of the private cohort, twins keep more at the same exposure.
     factors
         Number of axes; ``None``: a third of the number of samples, at most 60.
 
@@ -166,15 +184,34 @@ def build_basis(public: Cohort, factors: int | None = None) -> Basis:
     x = log_cpm(public.dense()) if public.kind == "counts" else public.dense()
     location, spread = x.mean(axis=0), np.maximum(x.std(axis=0, ddof=1), LEAST_SPREAD)
     standard = (x - location) / spread
-    axes, variances = _principal(standard, k)
+    codes = np.unique(public.labels(), return_inverse=True)[1] if public.label is not None else np.zeros(len(x), int)
+    axes, variances = _axes(standard, codes, k)
     sizes = None
     if public.kind == "counts":
         logs = np.log10(np.maximum(public.dense().sum(axis=1), 1.0))
         sizes = float(logs.mean()), float(logs.std(ddof=1))
     return Basis(
-        tuple(map(str, public.genes)), public.kind, location, spread, axes, variances, _explained(standard, k),
-        public.n_samples, public.source, sizes,
+        tuple(map(str, public.genes)), public.kind, location, spread, axes, variances, _explained(standard, codes, k),
+        public.n_samples, public.source, sizes, *(_within(standard, codes, k) if codes.any() else (None, None)),
     )  # fmt: skip
+
+
+def _axes(standard: Floats, codes: NDArray[np.intp], k: int) -> tuple[Floats, Floats]:
+    """Return the leading ``k`` axes of samples whose classes have equal weight, and the variance of samples there."""
+    weights = 1.0 / np.maximum(np.bincount(codes), FEW)[codes]
+    weights *= len(standard) / weights.sum()
+    axes, _ = _principal((standard - weights @ standard / len(standard)) * np.sqrt(weights)[:, None], k)
+    return axes, (standard @ axes.T).var(axis=0, ddof=1)
+
+
+def _within(standard: Floats, codes: NDArray[np.intp], k: int) -> tuple[Floats, Floats]:
+    """Return the loadings of the ``k`` leading principal axes within classes, and what these leave of the variances."""
+    apart = standard - np.stack([standard[codes == code].mean(axis=0) for code in range(codes.max() + 1)])[codes]
+    freedom = max(len(standard) - codes.max() - 1, 1)
+    axes, variances = _principal(apart, k)
+    loadings: Floats = np.sqrt(variances * (len(standard) - 1) / freedom)[:, None] * axes
+    left = (apart**2).sum(axis=0) / freedom - (loadings**2).sum(axis=0)
+    return loadings, np.maximum(left, LEAST_SPREAD)
 
 
 def _principal(standard: Floats, k: int) -> tuple[Floats, Floats]:
@@ -186,12 +223,12 @@ def _principal(standard: Floats, k: int) -> tuple[Floats, Floats]:
     return np.linalg.qr(axes.T)[0].T, np.maximum(values, 0.0) / (len(standard) - 1)
 
 
-def _explained(standard: Floats, k: int) -> Floats:
+def _explained(standard: Floats, codes: NDArray[np.intp], k: int) -> Floats:
     """Return the share of the variance of left-out samples that the first 1 … k axes of the others explain."""
     fold = np.arange(len(standard)) % FOLDS
     along, total = np.zeros(k), 0.0
     for number in range(FOLDS):
-        axes, _ = _principal(standard[fold != number], k)
+        axes, _ = _axes(standard[fold != number], codes[fold != number], k)
         left_out = standard[fold == number]
         along += ((left_out @ axes.T) ** 2).sum(axis=0)
         total += float((left_out**2).sum())
@@ -226,9 +263,10 @@ def read_basis(path: str | Path) -> Basis:
             raise ValueError("values that no basis has")
         if np.abs(parts["axes"] @ parts["axes"].T - np.eye(k)).max() > ORTHONORMAL or (parts["variances"] < 0).any():
             raise ValueError("axes that are not orthonormal")
+        shared, own = _variation(arrays.get("shared"), arrays.get("own"), len(genes))
         return Basis(
             genes, str(header["kind"]), **parts, n_samples=int(header["n_samples"]), source=str(header["source"]),
-            library_sizes=_sizes(header.get("library_sizes")),
+            library_sizes=_sizes(header.get("library_sizes")), shared=shared, own=own,
         )  # fmt: skip
     except DAMAGE as error:
         raise not_a_model(Path(path), error) from error
@@ -242,3 +280,15 @@ def _sizes(told: Any) -> tuple[float, float] | None:
     if not (0 <= mean <= MOST_DECADES and 0 <= spread <= MOST_DECADES):
         raise ValueError("library sizes that no cohort has")
     return mean, spread
+
+
+def _variation(shared: Any, own: Any, n_genes: int) -> tuple[Floats, Floats] | tuple[None, None]:
+    """Return how samples of a class vary as a file tells it; files of unlabelled cohorts do not."""
+    if shared is None and own is None:
+        return None, None
+    loadings, left = np.asarray(shared, dtype=np.float64), np.asarray(own, dtype=np.float64)
+    if loadings.ndim != 2 or loadings.shape[1] != n_genes or left.shape != (n_genes,):
+        raise ValueError("loadings of another shape")
+    if not np.isfinite(loadings).all() or not np.isfinite(left).all() or (left <= 0).any():
+        raise ValueError("variances that no basis has")
+    return loadings, left

@@ -1,12 +1,14 @@
 r"""`basis-copula`: the flagship on a public basis, without noise.
 
-Locations, spreads and axes are public; of the private cohort, only the mean of each class and the covariance within
-classes along k axes are learnt: :math:`k` numbers a class instead of some for each gene, so that little is left to
-trace. No guarantee: an attacker who knows the basis looks along its axes (`subspace_tracing`).
+Locations, spreads and axes are public; of the private cohort, only the mean of each class along k axes is learnt:
+:math:`k` numbers a class instead of some for each gene, so that little is left to trace. The covariance within classes
+is public too where the basis comes from a labelled cohort, up to one number; else it is learnt along the axes. No
+guarantee: an attacker who knows the basis looks along its axes (`basis_tracing`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,11 +30,13 @@ from ._private_scale import LOG_CPM_BOUNDS, PrivateScale
 from ._registry import register
 
 Floats = NDArray[np.float64]
+USUAL = 0.25, 4.0
+"""Least and most that variances may differ from those of the public cohort."""
 
 
 @register
 class BasisCopula(NormalsGenerator):
-    """Class means and covariance along the axes of a public basis, and nothing else, from the private cohort.
+    """Class means along the axes of a public basis, and next to nothing else, from the private cohort.
 
     Parameters
     ----------
@@ -95,14 +99,21 @@ def _normals(
     x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int, noise: float, rng: np.random.Generator
 ) -> FactorNormals:
     """Return the model of samples ``x`` (``n × n_genes``) along the first ``factors`` axes of the basis."""
-    axes, weaker = basis.axes[:factors], basis.axes[factors:]
+    axes = basis.axes[:factors]
     scores = (x - basis.location) / basis.spread @ axes.T
     means = np.stack([scores[rows].mean(axis=0) for _, rows in stratum_rows(codes)])
     apart = scores - means[codes]
     values, vectors = np.linalg.eigh(apart.T @ apart / max(len(x) - len(means), 1))
-    measured = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ axes)
     means = means + blurred(np.maximum(values, LEAST), np.bincount(codes).astype(float), noise, rng) @ vectors.T
-    loadings = np.vstack([measured, np.sqrt(basis.variances[factors:])[:, None] * weaker])
-    left = np.maximum(1.0 - basis.variances[:factors] @ axes**2, 0.05)
-    variance = (left + (measured**2).sum(axis=0)) * basis.spread**2
-    return FactorNormals.of(basis.location + means @ axes * basis.spread, loadings * basis.spread, variance)
+    location = basis.location + means @ axes * basis.spread
+    if basis.shared is not None and basis.own is not None:
+        # How much samples of a class vary is one number of this cohort; how they do is public.
+        expected = ((basis.shared @ axes.T) ** 2).sum() + (axes**2 @ basis.own).sum()
+        ratio = float(np.clip(values.sum() / expected, *USUAL))
+        loadings = math.sqrt(ratio) * basis.shared
+        variance = ratio * (basis.own + (basis.shared**2).sum(axis=0))
+    else:
+        measured = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ axes)
+        loadings = np.vstack([measured, np.sqrt(basis.variances[factors:])[:, None] * basis.axes[factors:]])
+        variance = np.maximum(1.0 - basis.variances[:factors] @ axes**2, 0.05) + (measured**2).sum(axis=0)
+    return FactorNormals.of(location, loadings * basis.spread, variance * basis.spread**2)
