@@ -180,7 +180,7 @@ def release(
         raise ConfigError(f"At least 1 split is needed, not {splits}.")
     shared = is_shared(cohort, generator, preset)
     wanted = Wanted(target_auc, min_de_recall, basis)
-    wanted.check(shared)
+    wanted.check(shared, cohort.cell_type is not None, {"epsilon": epsilon, "delta": delta}, settings or {})
     question = Question(splits, metrics, slow, survival, gene_sets, gene_ids, seed + OWN_SEEDS if shared else seed)
     procedure = None if shared else stated(cohort, generator, preset, settings or {}, epsilon, delta, basis)
     if ledger is not None:

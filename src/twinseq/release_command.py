@@ -109,9 +109,9 @@ def release(
 
     Donors are dealt anew several times into members, outsiders and a reference; twins of the members are attacked, and
     measured on outsiders. By default the settings are searched first, so that attacks stay below what the policy
-    allows. Then the twin of all donors is made by the same procedure. DIR holds the twin, its data
-    sheet, the report with the verdict, and a README that says which files may leave. A run that was interrupted goes on
-    where it stopped when the same command is given again.
+    allows; not of single cells, nor without a label. Then the twin of all donors is made by the same procedure. DIR
+    holds the twin, its data sheet, the report with the verdict, and a README that says which files may leave. A run
+    that was interrupted goes on where it stopped when the same command is given again.
     """
     from .files import check_apart
     from .io import same_format
@@ -177,6 +177,7 @@ def show(made: Release) -> None:
     from .releasing.words import leaving
 
     terminal.print_audit(made.report, made.folder)
+    say(made.report.provenance["release"]["chosen"][0])
     say(f"{leaving(made.report.verdict['outcome'])} (README.txt has the rest):")
     for path in made.outgoing:
         say(f"  {path}")

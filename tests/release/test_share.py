@@ -9,6 +9,8 @@ import twinseq as ts
 from twinseq.cohort import Cohort
 from twinseq.errors import CohortError, ConfigError
 from twinseq.policy import read_policy
+from twinseq.release import Release
+from twinseq.release_command import show
 from twinseq.releasing.kept import Kept
 from twinseq.releasing.shared import Wanted, floor_of, is_shared, target_of, tuned
 from twinseq.sharing import Setting
@@ -74,6 +76,42 @@ def test_a_target_needs_a_search_and_a_search_a_label(cohort: Cohort, tmp_path: 
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("asked", [{"epsilon": 4.0}, {"delta": 1e-5}, {"settings": {"factors": 3}}])
+def test_what_a_search_would_leave_aside_is_refused(cohort: Cohort, tmp_path: Path, asked: dict[str, object]):
+    # A guarantee that was asked for and not given would be taken for one.
+    with pytest.raises(ConfigError, match=f"^{next(iter(asked))}: the preset 'share'"):
+        ts.release(cohort, tmp_path / "r", **asked)
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "asked", [{"target_auc": 0.6}, {"min_de_recall": 0.5}, {"basis": "x.basis"}, {"preset": "share", "epsilon": 4.0}]
+)
+def test_of_cells_nothing_is_left_aside_either(tmp_path: Path, asked: dict[str, object]):
+    cells = ts.datasets.simulate_cells(n_cases=3, n_controls=3, cells_per_donor=4, n_cell_types=2, n_genes=20, seed=0)
+    with pytest.raises(ConfigError, match=list(asked)[-1]):
+        ts.release(cells, tmp_path / "r", **asked)
+    assert not (tmp_path / "r").exists()
+
+
+def test_where_nothing_is_searched_it_is_said_with_what_to_do_instead(cohort: Cohort, tmp_path: Path, capsys):
+    made = ts.release(
+        dataclasses.replace(cohort, label=None), tmp_path / "r", splits=1, metrics=["exact_copies"], policy="internal"
+    )
+    show(made)
+    printed = capsys.readouterr().out
+    for text in (printed, (made.folder / "README.txt").read_text(), (made.folder / "report.html").read_text()):
+        plain = " ".join(text.split())
+        assert "Nothing was searched: a search keeps what tells classes apart, and the cohort has no label." in plain
+        assert "The generator copula was taken as it is" in plain
+        assert "State the column of the classes (--label)" in plain
+    assert "stated beforehand" not in (made.folder / "README.txt").read_text()
+
+
+def test_what_was_stated_is_called_so(released: Release):
+    assert "Generator and settings were stated beforehand" in (released.folder / "README.txt").read_text()
+
+
 def test_the_target_is_the_limit_of_the_policy():
     assert target_of(read_policy("partner")) == read_policy("partner").auc.value
     assert target_of(dataclasses.replace(read_policy("partner"), auc=None)) is None
@@ -93,4 +131,6 @@ def test_cells_get_the_limited_preset_and_nothing_is_searched(tmp_path: Path):
     assert procedure.generator.info.name == "cell-copula"
     assert procedure.generator.params()["contrast"] > 0
     assert procedure.frontier is None
+    assert procedure.choice.startswith("Nothing was searched: there is a search for bulk profiles only.")
+    assert "--set public=FILE" in procedure.choice
     assert not list(tmp_path.iterdir())

@@ -17,6 +17,11 @@ from ..options import PRIVATE_CELLS, made_private, on_basis
 from ..plan import DELTA
 
 NAMED = "Generator and settings were stated beforehand; the audit's splits had no part in choosing them."
+UNLABELLED = (
+    "Nothing was searched: a search keeps what tells classes apart, and the cohort has no label. The generator {name} "
+    "was taken as it is, and nothing limits what it gives away. State the column of the classes (--label), or take a "
+    "guarantee (--preset dp --epsilon E)."
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def stated(
     delta: float | None,
     basis: str | Path | None,
 ) -> Procedure:
-    """Return the procedure that name, preset and settings state.
+    """Return the procedure that name, preset and settings state; where neither name nor preset is given, the copula.
 
     Raises
     ------
@@ -73,4 +78,5 @@ def stated(
         rest = "faithful"
     if name == "basis-copula":
         rest = None
-    return Procedure(generators.create(name, preset=rest, **chosen), preset if preset == "dp" else rest)
+    choice = UNLABELLED.format(name=name) if generator is None and preset is None else NAMED
+    return Procedure(generators.create(name, preset=rest, **chosen), preset if preset == "dp" else rest, choice)

@@ -33,8 +33,9 @@ CHOICE = (
     "still be a little too favourable."
 )
 OF_CELLS = (
-    "Of single cells the leakage-limited preset is taken as it is; nothing was searched, and the audit's splits had no "
-    "part in it."
+    "Nothing was searched: there is a search for bulk profiles only. Of single cells the preset leakage-limited was "
+    "taken as it is, which as a rule still gives donors away. Where the verdict says so, take a model of public cells "
+    "(--generator cell-copula --set public=FILE) or a guarantee (--preset dp --epsilon E)."
 )
 
 
@@ -59,17 +60,37 @@ class Wanted:
     basis: str | Path | None = None
     candidates: Sequence[Setting] | None = None
 
-    def check(self, shared: bool) -> None:
-        """Refuse targets where nothing is searched.
+    def check(
+        self, shared: bool, of_cells: bool, guarantee: Mapping[str, float | None], settings: Mapping[str, object]
+    ) -> None:
+        """Refuse what would be left aside: targets where nothing is searched, and what a search does not take.
+
+        Parameters
+        ----------
+        shared, of_cells
+            Whether it is the preset `share`, and of single cells, where that searches nothing.
+        guarantee, settings
+            Parameters of a guarantee and settings of a generator, as far as they were stated.
 
         Raises
         ------
         ConfigError
-            There are such.
+            There is such an option.
         """
         for option, value in (("target_auc", self.target_auc), ("min_de_recall", self.min_de_recall)):
+            if value is not None and of_cells:
+                raise ConfigError(f"{option}: there is a search for bulk profiles only, and these are single cells.")
             if value is not None and not shared:
                 raise ConfigError(f"{option}: goes with preset '{PRESET}', which searches settings that meet it.")
+        if not shared:
+            return
+        for option, value in guarantee.items():
+            if value is not None:
+                raise ConfigError(f"{option}: the preset '{PRESET}' gives no guarantee; it goes with preset 'dp'.")
+        if settings:
+            raise ConfigError(f"settings: the preset '{PRESET}' has its own. Those that you state go with a generator.")
+        if of_cells and self.basis is not None:
+            raise ConfigError("basis: of single cells it goes with preset 'dp'.")
 
 
 def is_shared(cohort: Cohort, generator: object, preset: str | None) -> bool:
