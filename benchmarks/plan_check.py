@@ -130,13 +130,13 @@ def fitted(train: Cohort, epsilon: float, basis: str | None, axes: int) -> tuple
     def on_scale(scores: Any, codes: Any, weights: Any, counts: Any, *rest: Any) -> Any:
         found = original[3](scores, codes, weights, counts, *rest)
         truth = np.stack([np.average(scores[codes == code], 0, weights[codes == code]) for code in range(len(counts))])
-        seen["along"] = np.sqrt(((found[0] - truth) ** 2).mean(axis=1)).tolist()
+        seen["along"] = np.sqrt(((found - truth) ** 2).mean(axis=1)).tolist()
         return found
 
     original = (
-        _private_moments.shrunk_offsets, dp_copula.noisy_offsets, dp_copula.noisy_scale, dp_copula.measured_on_scale,
+        _private_moments.shrunk_offsets, dp_copula.noisy_offsets, dp_copula.noisy_scale, dp_copula.means_on_scale,
     )  # fmt: skip
-    patched = mock.patch.multiple(dp_copula, noisy_offsets=offsets, noisy_scale=scale, measured_on_scale=on_scale)
+    patched = mock.patch.multiple(dp_copula, noisy_offsets=offsets, noisy_scale=scale, means_on_scale=on_scale)
     with warnings.catch_warnings(), patched:
         warnings.simplefilter("ignore")
         model = DpCopula(epsilon=epsilon, delta=DELTA, basis=basis, factors=axes or None).fit(train)

@@ -11,6 +11,7 @@ import twinseq as ts
 from twinseq.basis import build_basis, read_basis
 from twinseq.cohort import Cohort
 from twinseq.errors import CohortError, ConfigError
+from twinseq.private import basis_built
 
 
 def planted(n: int = 90, n_genes: int = 40, seed: int = 0, genes: list[str] | None = None) -> Cohort:
@@ -64,6 +65,63 @@ def test_some_genes_only():
     whole = (basis.axes * basis.variances[:, None]).T @ basis.axes
     part = (aligned.axes * aligned.variances[:, None]).T @ aligned.axes
     assert part == pytest.approx(whole[:15, :15], abs=1e-9)
+
+
+def labelled(n: int = 600, rare: int = 30, seed: int = 0) -> Cohort:
+    """`planted` samples of which few form a class of their own, away from the others along every gene."""
+    plain = planted(n, seed=seed)
+    away = np.tile([1.0, -1.0], 20)
+    obs = pd.DataFrame({"group": ["common"] * (n - rare) + ["rare"] * rare}, index=plain.adata.obs_names)
+    x = plain.dense() + np.where(obs[["group"]] == "rare", 0.7, 0.0) * away
+    return Cohort(AnnData(x, obs=obs, var=plain.adata.var), kind="continuous", label="group", source=plain.source)
+
+
+def test_classes_count_alike_so_that_a_rare_one_stands_apart_in_few_axes():
+    public = labelled()
+    away = np.tile([1.0, -1.0], 20) / np.sqrt(40)
+    kept = []
+    for cohort in (public, dataclasses.replace(public, label=None)):
+        basis = build_basis(cohort, 3)
+        kept.append(float(np.linalg.norm(basis.axes @ (away / basis.spread) / np.linalg.norm(away / basis.spread))))
+    assert kept[0] > 0.9
+    assert kept[1] < 0.85
+
+
+def test_variation_within_classes_is_that_of_the_public_samples():
+    public = labelled(400, rare=150)
+    basis = build_basis(public, 20)
+    apart = [public.dense()[public.labels() == name] for name in ("common", "rare")]
+    apart = np.concatenate([rows - rows.mean(axis=0) for rows in apart]) / basis.spread
+    real = apart.T @ apart / (400 - 2)
+    made = basis.shared.T @ basis.shared + np.diag(basis.own)
+    assert np.diag(made) == pytest.approx(np.diag(real), rel=0.1)
+    upper = np.triu_indices(40, 1)
+    assert np.corrcoef(made[upper], real[upper])[0, 1] > 0.95
+    assert build_basis(planted()).shared is None
+
+
+def test_genes_of_a_labelled_basis_keep_the_order_of_its_axes():
+    basis = build_basis(labelled(), 4)
+    some = basis.of_genes(basis.genes[5:30])
+    assert some.axes @ some.axes.T == pytest.approx(np.eye(4), abs=1e-9)
+    for k in range(1, 5):
+        both = np.vstack([some.axes[:k], basis.axes[:k, 5:30]])
+        assert np.linalg.matrix_rank(both, tol=1e-8) == k
+    assert np.array_equal(some.shared, basis.shared[:, 5:30])
+    assert np.array_equal(some.own, basis.own[5:30])
+
+
+def test_files_of_a_labelled_basis_come_back_and_damaged_ones_do_not(tmp_path):
+    basis = build_basis(labelled(), 3)
+    back = read_basis(basis.save(tmp_path / "x.basis"))
+    assert np.array_equal(back.shared, basis.shared)
+    assert np.array_equal(back.own, basis.own)
+    for name, value in {"shared": basis.shared[:, :5], "own": basis.own[:5]}.items():
+        with pytest.raises(CohortError, match=r"x\.basis"):
+            read_basis(dataclasses.replace(basis, **{name: value}).save(tmp_path / "x.basis"))
+    for value in (np.nan, -1.0, 0.0):
+        with pytest.raises(CohortError, match=r"x\.basis"):
+            read_basis(dataclasses.replace(basis, own=np.full(40, value)).save(tmp_path / "x.basis"))
 
 
 def test_what_does_not_fit_is_refused():
@@ -122,3 +180,21 @@ def test_library_sizes_that_no_cohort_has_are_refused(told, tmp_path):
     basis = dataclasses.replace(build_basis(ts.datasets.simulate_cohort(10, 10, 20, seed=0)), library_sizes=told)
     with pytest.raises(CohortError, match="not a twinseq model file, or a damaged one"):
         read_basis(basis.save(tmp_path / "b.basis"))
+
+
+@pytest.mark.parametrize(("values", "known"), [("group", True), ("gaps", False), ("names", False), ("absent", False)])
+def test_a_public_file_with_the_private_label_gives_a_labelled_basis(values, known, tmp_path):
+    public = labelled(60, rare=20)
+    adata = public.adata.copy()
+    group = adata.obs.pop("group")
+    columns = {"group": group, "gaps": group.where(np.arange(60) > 5), "names": adata.obs_names}
+    if values in columns:
+        adata.obs["kind"] = columns[values]
+    ts.write(Cohort(adata, kind="continuous"), tmp_path / "public.h5ad")
+    private = labelled(60, rare=20, seed=5)
+    private = dataclasses.replace(
+        private, adata=AnnData(private.dense(), obs=private.obs.rename(columns={"group": "kind"}), var=adata.var),
+        label="kind",
+    )  # fmt: skip
+    with basis_built(tmp_path / "public.h5ad", private, tmp_path / "b.basis"):
+        assert (read_basis(tmp_path / "b.basis").shared is not None) == known

@@ -1,5 +1,6 @@
 """`twinseq.plan`: noise against measured noise, ceilings against closed forms, and that profiles are not looked at."""
 
+import dataclasses
 import doctest
 import json
 import math
@@ -95,20 +96,22 @@ def test_noise_of_locations_is_as_predicted(monkeypatch):
     assert np.mean(errors) == pytest.approx(expected.location, rel=0.2)
 
 
-@pytest.mark.parametrize("basis", [False, True])
-def test_the_ledger_holds_the_noise_that_was_predicted(basis, tmp_path):
+@pytest.mark.parametrize(("basis", "labelled"), [(False, False), (True, False), (True, True)])
+def test_the_ledger_holds_the_noise_that_was_predicted(basis, labelled, tmp_path):
     """The shares of the budget are the generator's own: a change of them there changes the plan."""
     cohort = without_signal(DONORS, 300, seed=3)
     settings: dict[str, object] = {}
     if basis:
-        public = without_signal({"all": 60.0}, 300, seed=4)
+        public = without_signal({"one": 30.0, "two": 30.0}, 300, seed=4)
+        public = public if labelled else dataclasses.replace(public, label=None)
         settings = {"basis": str(build_basis(public).save(tmp_path / "p.basis")), "factors": 8}
     noise = {query.measured: query.noise for query in fitted(cohort, 3.0, **settings).ledger_.queries}
-    expected = predicted(Design(DONORS, 300, counts=False), Budget(3.0, DELTA), 8 if basis else None)
+    expected = predicted(Design(DONORS, 300, counts=False), Budget(3.0, DELTA), 8 if basis else None, labelled=labelled)
     assert noise["number of donors in each class"] == pytest.approx(expected.count, rel=1e-3)
     if basis:
         found = noise["means of classes along the basis, round 2"] / DONORS["case"]
         assert found == pytest.approx(expected.along["case"], rel=1e-3)
+        assert ("covariance within classes along the basis" in noise) == (expected.loading is not None)
 
 
 @pytest.mark.parametrize("n_genes", [100, 400, 1600, 6400])

@@ -29,10 +29,16 @@ def root() -> None:
 
 @app.command(epilog=EXAMPLES)
 def build(
-    public: Annotated[Path, typer.Argument(metavar="PUBLIC", help="Cohort open to everyone; no labels needed.")],
+    public: Annotated[Path, typer.Argument(metavar="PUBLIC", help="Cohort open to everyone.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write, such as breast.basis.")
     ],
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label", metavar="COLUMN", help="Classes of the public samples, if they are known: twins keep more then."
+        ),
+    ] = None,
     obs: OBS = None,
     kind: KIND = None,
     cell_type: CELL_TYPE = None,
@@ -55,7 +61,7 @@ def build(
     check_writable(output)
     with progress(quiet) as step:
         step(0, 2, "reading")
-        cohort = read_cohort(public, obs, None, None, cell_type, None, kind, None)
+        cohort = read_cohort(public, obs, label, None, cell_type, None, kind, None)
         step(1, 2, "building")
         if cohort.cell_type is not None:
             _build_of_cells(cohort, output, factors, quiet, as_json)
@@ -68,6 +74,7 @@ def build(
         "samples": basis.n_samples,
         "genes": len(basis.genes),
         "axes": len(basis.axes),
+        "classes_known": basis.shared is not None,
         "explained": {str(k): round(float(basis.explained[k - 1]), 4) for k in shown},
     }
     if as_json:
@@ -75,6 +82,8 @@ def build(
     elif not quiet:
         say(f"{len(basis.axes)} axes of {len(basis.genes):,} genes from {basis.n_samples:,} public samples")
         parts = ", ".join(f"{basis.explained[k - 1]:.0%} by {k}" for k in shown)
+        if basis.shared is None:
+            say("  without classes; with --label twins on it keep more at the same exposure")
         say(f"  variance of unseen public samples explained: {parts}")
         say(f"Written to {output}")
 

@@ -235,6 +235,7 @@ def plan(
     check_delta(budgets[0], math.ceil(total), source)
     check_sizes(sizes, budgets[-1])
     public = None if basis is None else read_basis(Path(basis))
+    labelled = public is None or public.shared is not None
     wanted = axes_of(axes, public, n_genes)
     routes = [(size, None) for size in panels] + [(n_genes, k) for k in wanted]
     designs = [
@@ -261,7 +262,11 @@ def plan(
             notes.append(f"{route_name(size, k)}: too large to be rehearsed; noise and ceilings only.")
         for budget, (f1, tpr, fpr) in zip(budgets, scores, strict=True):
             noise = predicted(
-                design, budget, k, None if public is None or k is None else float(public.explained[k - 1])
+                design,
+                budget,
+                k,
+                None if public is None or k is None else float(public.explained[k - 1]),
+                labelled=labelled,
             )
             lost = tuple(name for name, number in sizes.items() if number < FEW * noise.count)
             forecasts.append(Forecast(budget.epsilon, size, k, noise, f1, tpr, fpr, lost))
@@ -269,7 +274,7 @@ def plan(
         "Panels are taken to be chosen without a look at the cohort; one that is found in it costs a part more."
     )
     if wanted and basis is None:
-        notes.append("A basis is taken to come from 200 public samples that are like the cohort.")
+        notes.append("A basis is taken to come from 200 public samples that are like the cohort, with their classes.")
     return Plan(
         sizes, n_genes, source, delta, contrast, tuple(forecasts),
         {budget.epsilon: ceiling(budget) for budget in budgets},
@@ -295,8 +300,11 @@ def _rehearsed(
     from .forecast.rehearsal import PUBLIC, rehearse
     from .forecast.stand_in import CONTRASTS
 
-    samples = PUBLIC if public is None else public.n_samples
+    samples, labelled = (PUBLIC, True) if public is None else (public.n_samples, public.shared is not None)
     epsilons, delta = [budget.epsilon for budget in budgets], budgets[0].delta
-    found = [rehearse(design, epsilons, delta, axes, CONTRASTS[contrast], rng, step, samples) for _ in range(repeats)]
+    found = [
+        rehearse(design, epsilons, delta, axes, CONTRASTS[contrast], rng, step, samples, labelled=labelled)
+        for _ in range(repeats)
+    ]
     values = np.array([[(one.f1, one.tpr, one.fpr) for one in run] for run in found])
     return [(float(f1), float(tpr), float(fpr)) for f1, tpr, fpr in np.nanmean(values, axis=0)]

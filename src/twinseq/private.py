@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ def basis_beside(twin: Path) -> Path:
 def basis_built(public: Path | None, private: Cohort, target: Path) -> Iterator[None]:
     """Build a basis from the cohort in file ``public``, where one is given, into ``target`` while the block runs well.
 
+    Its classes are used where the file knows its label, or has the column that is the label of the private cohort.
+
     Raises
     ------
     CohortError
@@ -51,6 +54,8 @@ def basis_built(public: Path | None, private: Cohort, target: Path) -> Iterator[
         return
     cells = private.cell_type is not None
     cohort = read(public, kind=private.kind, min_per_class=1)
+    if cohort.label is None and private.label is not None and _labels(cohort, private.label):
+        cohort = dataclasses.replace(cohort, label=private.label)
     shared = set(cohort.donors()) & set(private.donors()) | set(cohort.adata.obs_names) & set(private.adata.obs_names)
     if shared:
         raise CohortError(
@@ -65,6 +70,12 @@ def basis_built(public: Path | None, private: Cohort, target: Path) -> Iterator[
     finally:
         if not done:
             target.unlink(missing_ok=True)
+
+
+def _labels(cohort: Cohort, column: str) -> bool:
+    """Return whether a column gives every sample a class, and not every sample one of its own."""
+    values = cohort.obs.get(column)
+    return values is not None and bool(values.notna().all()) and values.nunique() < len(values) // 2
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def test_a_basis_that_does_not_fit_is_told():
     other = planted(n=300, seed=3)
     rng = np.random.default_rng(0)
     scrambled = other.with_adata(AnnData(rng.permuted(other.dense(), axis=0), obs=other.obs, var=other.adata.var))
-    with pytest.warns(PrivacyWarning, match="the basis explains .* of the variance within classes"):
+    with pytest.warns(PrivacyWarning, match="the basis explains .* of the variance of this cohort"):
         generators.create("dp-copula", epsilon=20.0, delta=1e-5, factors=3, basis=_saved(planted(n=300, seed=4))).fit(
             scrambled
         )

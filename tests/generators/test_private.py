@@ -1,5 +1,6 @@
 """The frame of private generators: what they spend, and that nothing but noisy answers reaches a model."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -21,8 +22,9 @@ KINDS = ("counts", "continuous")
 CELLS = "cells"
 CELLS_WITH_BASIS = "dp-scdesign with a basis"
 WITH_BASIS = "dp-copula with a basis"
-MODELS = [name for name in generators.names() if is_private(name)] + [WITH_BASIS]
-"""dp-copula asks other questions where it has a public basis."""
+WITH_PLAIN_BASIS = "dp-copula with a basis without classes"
+MODELS = [name for name in generators.names() if is_private(name)] + [WITH_BASIS, WITH_PLAIN_BASIS]
+"""dp-copula asks other questions where it has a public basis, and others again where that knows no classes."""
 CASES = [(model, kind) for model in MODELS for kind in (KINDS if model != "dp-scdesign" else ("counts", CELLS))]
 CASES.append((CELLS_WITH_BASIS, CELLS))
 """Every model with what it is made for."""
@@ -33,8 +35,11 @@ def basis(tmp_path_factory) -> dict[str, str]:
     """Bases of the genes of `crowd`, by kind of profiles."""
     folder = tmp_path_factory.mktemp("basis")
     paths = {kind: folder / f"{kind}.basis" for kind in KINDS}
-    for kind, path in paths.items():
-        build_basis(crowd(kind, seed=99, n_donors=15)).save(path)
+    for kind, path in list(paths.items()):
+        public = crowd(kind, seed=99, n_donors=15)
+        build_basis(public).save(path)
+        paths[f"plain {kind}"] = folder / f"plain_{kind}.basis"
+        build_basis(dataclasses.replace(public, label=None)).save(paths[f"plain {kind}"])
     paths[CELLS] = folder / "cells.basis"
     public = crowd(CELLS, seed=99, n_donors=15)
     common = public.subset((public.obs["type"] != "nk").to_numpy())
@@ -45,6 +50,8 @@ def basis(tmp_path_factory) -> dict[str, str]:
 def maker(model: str, basis: dict[str, str], cohort, **params) -> generators.Generator:
     if model == WITH_BASIS:
         return made("dp-copula", cohort, basis=basis[cohort.kind], **params)
+    if model == WITH_PLAIN_BASIS:
+        return made("dp-copula", cohort, basis=basis[f"plain {cohort.kind}"], **params)
     if model == CELLS_WITH_BASIS:
         return made("dp-scdesign", cohort, basis=basis[CELLS], **params)
     return made(model, cohort, **params)

@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from ..dp.budget import Budget
 from ..generators import _private, _private_moments, _private_profiles
 from ..generators._private_axes import NEAR, WIDE
-from ..generators.dp_copula import BLIND, DROWNED, LOG_SCALE, OWN, REACH, WITH_BASIS
+from ..generators.dp_copula import BLIND, DROWNED, LOG_SCALE, OWN, REACH, WITH_BASIS, WITH_LABELS
 
 PANEL_LEVEL, WHOLE_LEVEL = 7.0, 3.7
 """Mean of the genes' means, log2: of a panel of well-expressed genes, of all genes that are expressed at all."""
@@ -102,7 +102,9 @@ def explained_by(axes: int) -> float:
     return 1.0 - 0.72 / math.pow(axes, 0.17)
 
 
-def predicted(design: Design, budget: Budget, axes: int | None = None, explained: float | None = None) -> Noise:
+def predicted(
+    design: Design, budget: Budget, axes: int | None = None, explained: float | None = None, *, labelled: bool = True
+) -> Noise:
     """Return the noise of what ``dp-copula`` would ask.
 
     Parameters
@@ -115,10 +117,12 @@ def predicted(design: Design, budget: Budget, axes: int | None = None, explained
         Axes of a public basis; ``None``: there is no basis.
     explained
         Share of the variance that they explain; ``None``: as many of a typical basis do.
+    labelled
+        Whether the public cohort behind the basis has a label; then no loadings are asked for.
     """
     if axes is None:
         return _own(design, budget)
-    return _with_basis(design, budget, axes, explained_by(axes) if explained is None else explained)
+    return _with_basis(design, budget, axes, explained_by(axes) if explained is None else explained, labelled)
 
 
 def sees_loadings(design: Design, budget: Budget, classes: int) -> bool:
@@ -176,14 +180,18 @@ def _kept(reach: float) -> float:
     return float(np.minimum(1.0, reach / LENGTHS).mean())
 
 
-def _with_basis(design: Design, budget: Budget, axes: int, explained: float) -> Noise:
+def _with_basis(design: Design, budget: Budget, axes: int, explained: float, labelled: bool) -> Noise:
+    shares = WITH_LABELS if labelled else WITH_BASIS
+
     def multiplier(name: str) -> float:
-        return budget.multiplier(WITH_BASIS[name] / sum(WITH_BASIS.values()) * design.left)
+        return budget.multiplier(shares[name] / sum(shares.values()) * design.left)
 
     shift = REACH * math.sqrt(design.n_genes) * multiplier("shift") / design.total
     root = math.sqrt(axes)
     along = {name: NEAR * root * multiplier("second means") / n for name, n in design.donors.items()}
     means = {name: value * math.sqrt(explained) for name, value in along.items()}
     log2 = {name: value * SPREAD for name, value in means.items()}
-    loading = NEAR**2 * axes * multiplier("covariance") / design.total * math.sqrt(explained / axes / 2)
+    loading = None
+    if not labelled:
+        loading = NEAR**2 * axes * multiplier("covariance") / design.total * math.sqrt(explained / axes / 2)
     return Noise(budget.multiplier(_private.COUNTS_SHARE), shift, means, log2, loading, along)

@@ -7,6 +7,7 @@ of the kind that is stated.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ class Outcome:
 
 def rehearse(
     design: Design, epsilons: Sequence[float], delta: float, axes: int | None, contrast: Contrast,
-    rng: np.random.Generator, step: Callable[[], None], n_public: int = PUBLIC,
+    rng: np.random.Generator, step: Callable[[], None], n_public: int = PUBLIC, *, labelled: bool = True,
 ) -> list[Outcome]:  # fmt: skip
     """Fit twins of one made-up cohort, one for each ε, and judge them.
 
@@ -70,6 +71,8 @@ def rehearse(
         Called after each twin.
     n_public
         Samples of the made-up public cohort.
+    labelled
+        Whether their classes are known.
     """
     sizes = np.maximum(np.rint(list(design.donors.values())), 2).astype(np.intp)
     people = make_up(sizes, design.n_genes, contrast, design.level, rng)
@@ -86,6 +89,7 @@ def rehearse(
         basis = None
         if axes is not None:
             public = people.draw(np.maximum(np.rint(sizes * n_public / sizes.sum()), 1).astype(np.intp), rng)
+            public = public if labelled else dataclasses.replace(public, label=None)
             basis = str(build_basis(public).save(Path(folder) / "public.basis"))
         for epsilon in epsilons:
             twin = _twin(cohort, epsilon, delta, basis, axes, rng)

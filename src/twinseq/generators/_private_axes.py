@@ -138,13 +138,13 @@ def measured_along(
     return Along(kept @ axes, loadings)
 
 
-def measured_on_scale(
-    scores: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, multipliers: tuple[float, float, float],
+def means_on_scale(
+    scores: Floats, codes: NDArray[np.intp], weights: Floats, counts: Floats, multipliers: tuple[float, float],
     ledger: Ledger,
-) -> tuple[Floats, Floats]:  # fmt: skip
-    """Return class means and covariance within classes of scores whose scale is public.
+) -> Floats:  # fmt: skip
+    """Return class means of scores whose scale is public, ``n_classes × n_axes``.
 
-    Means are found in two rounds: around the first ones, samples are nearer and can be cut shorter.
+    They are found in two rounds: around the first means, samples are nearer and can be cut shorter.
 
     Parameters
     ----------
@@ -153,17 +153,13 @@ def measured_on_scale(
     codes, weights, counts
         Class and weight of each sample, noisy number of donors of each class.
     multipliers
-        Noise of the two rounds of means, and of the covariance.
+        Noise of the two rounds.
     ledger
         Account.
-
-    Returns
-    -------
-    ``n_classes × n_axes`` and ``n_axes × n_axes``.
     """
     n_classes, n_axes = len(counts), scores.shape[1]
     means = np.zeros((n_classes, n_axes))
-    for number, (multiplier, width) in enumerate(zip(multipliers, (FAR, NEAR), strict=False), 1):
+    for number, (multiplier, width) in enumerate(zip(multipliers, (FAR, NEAR), strict=True), 1):
         longest = width * math.sqrt(n_axes)
         cut = clipped(scores - means[codes], longest)
         sums = np.stack([(weights * (codes == code)) @ cut for code in range(n_classes)])
@@ -172,17 +168,30 @@ def measured_on_scale(
         noise = (longest * multiplier / counts[:, None]) ** 2
         real = np.maximum((step**2).mean(axis=1, keepdims=True) - noise, LEAST_REAL)
         means = means + step * real / (real + noise)
-    longest = NEAR * math.sqrt(n_axes)
-    cut = clipped(scores - means[codes], longest)
-    moment = symmetric(
-        (cut * weights[:, None]).T @ cut,
-        longest**2,
-        multipliers[2],
-        ledger,
-        "covariance within classes along the basis",
-    )
-    values, vectors = np.linalg.eigh(moment / counts.sum())
-    return means, (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return means
+
+
+def covariance_on_scale(scores: Floats, weights: Floats, total: float, multiplier: float, ledger: Ledger) -> Floats:
+    """Return the covariance within classes of scores whose scale is public, ``n_axes × n_axes``.
+
+    Parameters
+    ----------
+    scores
+        ``n × n_axes``, about the means of their classes.
+    weights, total
+        Weight of each sample, and noisy number of donors.
+    multiplier
+        Noise.
+    ledger
+        Account.
+    """
+    longest = NEAR * math.sqrt(scores.shape[1])
+    cut = clipped(scores, longest)
+    sums = (cut * weights[:, None]).T @ cut
+    moment = symmetric(sums, longest**2, multiplier, ledger, "covariance within classes along the basis")
+    values, vectors = np.linalg.eigh(moment / total)
+    positive: Floats = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return positive
 
 
 def whitening(

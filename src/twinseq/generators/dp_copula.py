@@ -29,7 +29,7 @@ from ..errors import ConfigError
 from ._base import GeneratorInfo
 from ._factor_normals import LEAST_RESIDUAL, FactorNormals
 from ._offsets import Offsets
-from ._private_axes import leading_axes, measured_along, measured_on_scale, turned_axes
+from ._private_axes import covariance_on_scale, leading_axes, means_on_scale, measured_along, turned_axes
 from ._private_library import ExpectedSizes
 from ._private_moments import MIDDLE, noisy_offsets, noisy_scale
 from ._private_profiles import PrivateProfileGenerator
@@ -51,6 +51,11 @@ BLIND = {
 }
 """The same where noise would drown the loadings of genes."""
 WITH_BASIS = {"shift": 0.05, "energy": 0.01, "first means": 0.20, "second means": 0.59, "covariance": 0.15}
+WITH_LABELS = {"shift": 0.05, "energy": 0.01, "first means": 0.24, "second means": 0.70}
+"""The same on a basis from a labelled cohort, where the covariance within classes is public."""
+MOST_ENERGY = 2.0
+"""Squared length, in units of the expected one, at which a row's share in the variances is cut."""
+LEAST_ENERGY = 1e-9
 LOG_SCALE = 20.0
 """Length of the log2 scale on which lengths of rows are foreseen; other bounds are stretched to it."""
 DROWNED = 0.45
@@ -199,7 +204,7 @@ class DpCopula(PrivateProfileGenerator):
         ledger.assume(f"the basis, built from {basis.n_samples:,} samples of {basis.source}")
         most = self.factors or _axes_fed(spending, counts, len(basis.axes))
         axes, strength = basis.axes[:most], np.sqrt(basis.variances[:most])
-        take = _Taker(spending, WITH_BASIS)
+        take = _Taker(spending, WITH_BASIS if basis.shared is None else WITH_LABELS)
         reach = REACH * math.sqrt(n_genes)
         rows = (x - basis.location) / basis.spread
         multiplier = take("shift")
@@ -210,33 +215,39 @@ class DpCopula(PrivateProfileGenerator):
         shift = real / (real + noise**2) * step
         rows -= shift
         along = rows @ axes.T
-        outside = np.clip((rows**2).sum(axis=1) - (along**2).sum(axis=1), 0.0, reach**2) / reach**2
-        energy = gaussian(np.array([weights @ outside]), 1.0, take("energy"), ledger, "variance outside the basis")
-        asked = (take("first means"), take("second means"), take("covariance"))
-        means, within = measured_on_scale(along / strength, codes, weights, counts, asked, ledger)
-        values, vectors = np.linalg.eigh(within)
-        measured = np.sqrt(np.maximum(values, 0.0))[:, None] * ((vectors.T * strength) @ axes)
+        inside = (along**2).sum(axis=1)
+        parts = np.stack([inside, np.maximum((rows**2).sum(axis=1) - inside, 0.0)], axis=1)
+        bound = MOST_ENERGY * reach**2
+        parts *= np.minimum(1.0 / bound, 1.0 / np.maximum(parts.sum(axis=1), LEAST_ENERGY))[:, None]
+        energy = gaussian(weights @ parts, 1.0, take("energy"), ledger, "variance along the basis and outside of it")
+        spread_along, spread_outside = np.maximum(energy / total * bound, LEAST_ENERGY)
         left = np.maximum(1.0 - basis.variances[:most] @ axes**2, LEAST_RESIDUAL)
-        ratio = float(np.clip(energy[0] / total * reach**2 / left.sum(), 0.25, 4.0))
-        self._note_fit(basis, most, measured, left, ratio)
-        # Weaker axes are taken over as they are: what they say is public.
-        weaker = np.sqrt(ratio * basis.variances[most:])[:, None] * basis.axes[most:]
-        loadings = np.vstack([measured, weaker])
-        variance = (left * ratio + (measured**2).sum(axis=0)) * basis.spread**2
+        ratio = float(np.clip(spread_outside / left.sum(), 0.25, 4.0))
+        self._note_fit(basis, most, float(spread_along / (spread_along + spread_outside)))
+        asked = (take("first means"), take("second means"))
+        means = means_on_scale(along / strength, codes, weights, counts, asked, ledger)
+        if basis.shared is not None and basis.own is not None:
+            loadings = math.sqrt(ratio) * basis.shared
+            variance = ratio * (basis.own + (basis.shared**2).sum(axis=0))
+        else:
+            scores = along / strength - means[codes]
+            values, vectors = np.linalg.eigh(covariance_on_scale(scores, weights, total, take("covariance"), ledger))
+            measured = np.sqrt(np.maximum(values, 0.0))[:, None] * ((vectors.T * strength) @ axes)
+            # Weaker axes are taken over as they are: what they say is public.
+            loadings = np.vstack([measured, np.sqrt(ratio * basis.variances[most:])[:, None] * basis.axes[most:]])
+            variance = left * ratio + (measured**2).sum(axis=0)
         location = basis.location + shift * basis.spread
         offsets = (means * strength) @ axes * basis.spread
-        self.normals_ = FactorNormals.of(location + offsets, loadings * basis.spread, variance)
+        self.normals_ = FactorNormals.of(location + offsets, loadings * basis.spread, variance * basis.spread**2)
 
-    def _note_fit(self, basis: Basis, most: int, loadings: Floats, left: Floats, ratio: float) -> None:
+    def _note_fit(self, basis: Basis, most: int, share: float) -> None:
         """Say whether the basis explains the cohort about as well as unseen samples of its own."""
-        inside = float((loadings**2).sum())
-        share = inside / (inside + ratio * float(left.sum()))
         own = float(basis.explained[most - 1])
         self.basis_fit_ = np.array([share, own])
         if share < MISFIT * own:
             warnings.warn(
-                f"dp-copula: the basis explains {share:.0%} of the variance within classes of this cohort, and "
-                f"{own:.0%} of that of its own unseen samples. Take one of the same tissue and technology.",
+                f"dp-copula: the basis explains {share:.0%} of the variance of this cohort, and {own:.0%} of that of "
+                "its own unseen samples. Take one of the same tissue and technology.",
                 PrivacyWarning,
                 stacklevel=2,
             )
