@@ -15,7 +15,7 @@ from twinseq.cohort import Cohort
 from twinseq.datasets import simulate_cells
 from twinseq.errors import CohortError, ConfigError, NotFittedError
 
-from .planted import cohort_of, dressed, is_private, made, same_draws, takes
+from .planted import cohort_of, is_private, made, same_draws, takes
 
 NAMES = [name for name in generators.names() if not is_private(name)]
 """Private generators promise less: `test_private_contract`."""
@@ -29,8 +29,8 @@ def fitted(name: str, cohort: Cohort, **params: object) -> generators.Generator:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_twin_has_the_form_of_the_cohort(name, shaped):
-    twin = fitted(name, shaped).sample(seed=1)
+def test_a_twin_has_the_form_of_the_cohort(name, shaped, fits):
+    twin = fits(name, shaped).twin
     pd.testing.assert_frame_equal(twin.adata.var, shaped.adata.var)
     assert list(twin.obs.columns) == list(shaped.obs.columns)
     assert twin.obs.index.name == "sample"
@@ -49,9 +49,8 @@ def test_a_twin_has_the_form_of_the_cohort(name, shaped):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_name_of_a_donor_or_sample_reaches_the_twin(name, bulk, tmp_path):
-    cohort = dressed(bulk)
-    twin = fitted(name, cohort).sample(seed=1)
+def test_no_name_of_a_donor_or_sample_reaches_the_twin(name, whole, fits, tmp_path):
+    twin = fits(name, whole).twin
     assert twin.adata.obs_names.is_unique
     (path,) = io.write(twin, tmp_path / "twin.h5ad")
     content = path.read_bytes()
@@ -62,8 +61,8 @@ def test_no_name_of_a_donor_or_sample_reaches_the_twin(name, bulk, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_values_are_of_the_kind_of_the_cohort(name, shaped):
-    twin = fitted(name, shaped).sample(seed=1)
+def test_values_are_of_the_kind_of_the_cohort(name, shaped, fits):
+    twin = fits(name, shaped).twin
     real, drawn = shaped.dense(), twin.dense()
     assert np.isfinite(drawn).all()
     assert drawn.min() >= 0
@@ -78,37 +77,38 @@ def test_values_are_of_the_kind_of_the_cohort(name, shaped):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fit_and_sample_leave_the_cohort_as_it_was(name, shaped):
-    before = shaped.with_adata(shaped.adata.copy())
-    fitted(name, shaped).sample(seed=1)
+def test_fit_and_sample_leave_the_cohort_as_it_was(name, shaped, fits):
+    before = fits(name, shaped).before
     assert shaped.dense().tobytes() == before.dense().tobytes()
     pd.testing.assert_frame_equal(shaped.obs, before.obs)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_seeds(name, bulk):
-    model = fitted(name, bulk)
-    again = made(name, bulk).fit(bulk, seed=3, jobs=2)
-    assert same_draws(model.sample(seed=1), again.sample(seed=1, jobs=2))
-    assert not np.array_equal(model.sample(seed=1).dense(), model.sample(seed=2).dense())
+def test_seeds(name, whole, fits):
+    known = fits(name, whole)
+    model = known.model
+    again = made(name, whole).fit(whole, seed=3, jobs=2)
+    assert same_draws(known.twin, model.sample(seed=1))
+    assert same_draws(known.twin, again.sample(seed=1, jobs=2))
+    assert not np.array_equal(known.twin.dense(), model.sample(seed=2).dense())
     singles = {model.sample(n=1, seed=seed).dense().tobytes() for seed in range(6)}
     assert len(singles) > 2
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_number_of_samples(name, bulk):
-    model = fitted(name, bulk)
+def test_any_number_of_samples(name, whole, fits):
+    model = fits(name, whole).model
     assert model.sample(n=1).n_samples == 1
     many = model.sample(n=560, seed=1)
     assert many.obs["condition"].value_counts().to_dict() == {"case": 240, "control": 320}
     assert many.adata.obs_names.is_unique
-    means, real = many.dense().mean(axis=0), bulk.dense().mean(axis=0)
+    means, real = many.dense().mean(axis=0), whole.dense().mean(axis=0)
     assert np.corrcoef(np.log1p(means), np.log1p(real))[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_design_says_how_many_of_each_class(name, bulk):
-    model = fitted(name, bulk)
+def test_a_design_says_how_many_of_each_class(name, whole, fits):
+    model = fits(name, whole).model
     twin = model.sample(design={"control": 3, "case": 2}, seed=1)
     assert twin.obs["condition"].tolist() == ["control"] * 3 + ["case"] * 2
     table = pd.DataFrame({"condition": ["case", "control", "case"], "other": 1})
@@ -158,20 +158,22 @@ def test_five_classes_some_of_them_small(name):
     cohort = cohort_of(
         {"subtype": label, "age": np.arange(64.0), "sex": ["f", "m"] * 32}, label="subtype", covariates=("age", "sex")
     )
-    twin = fitted(name, cohort).sample(seed=1)
+    model = fitted(name, cohort)
+    twin = model.sample(seed=1)
     assert twin.obs["subtype"].value_counts().to_dict() == sizes
     assert twin.obs[["age", "sex"]].notna().all().all()
-    assert fitted(name, cohort).sample(design={"lumb": 40}).n_samples == 40
+    assert model.sample(design={"lumb": 40}).n_samples == 40
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if generators.info(name).modality == "both"])
 def test_label_and_cell_type_together(name):
     cells = simulate_cells(3, 3, 150, cells_per_donor=60, n_cell_types=3, seed=0)
-    twin = fitted(name, cells).sample(seed=1)
+    model = fitted(name, cells)
+    twin = model.sample(seed=1)
     assert twin.cell_type == "cell_type"
     columns = ["condition", "cell_type"]
     assert twin.obs[columns].value_counts().to_dict() == cells.obs[columns].value_counts().to_dict()
-    some = fitted(name, cells).sample(design={("case", str(cells.obs["cell_type"].iloc[0])): 4})
+    some = model.sample(design={("case", str(cells.obs["cell_type"].iloc[0])): 4})
     assert (some.obs["condition"] == "case").all()
     assert some.n_samples == 4
     assert twin.obs["donor"].dropna().astype(str).str.startswith("twin_donor_").all()
