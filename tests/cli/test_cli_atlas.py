@@ -154,13 +154,13 @@ def test_a_signal_half_way_leaves_nothing(stored, tmp_path):
         "w.PartsWriter.append = slow\n" + CALL
     )
     words = ("generate", str(stored / "cells.h5ad"), "-g", "scdesign2", "--n", "1000", "-o", "new/t.h5ad")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "written\n"
-    process.send_signal(signal.SIGTERM)
-    _, message = process.communicate(timeout=120)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        process.send_signal(signal.SIGTERM)
+        _, message = process.communicate(timeout=120)
     assert process.returncode == 130
     assert message == "Stopped: nothing half-written was left behind.\n"
     assert not list(tmp_path.iterdir())

@@ -112,24 +112,27 @@ def test_signals_leave_nothing_behind(tmp_path, sent):
     )
     ts.write(ts.datasets.simulate_cohort(6, 6, 20), tmp_path / "c.h5ad")
     before = everything_in(tmp_path)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", slow, "generate", "c.h5ad", "-o", "new/t.csv"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
-    process.send_signal(sent)
-    _, message = process.communicate(timeout=120)
+        # Tests run in the background of a shell inherit that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(sent)
+        _, message = process.communicate(timeout=120)
     assert process.returncode == 130
     assert message == "Stopped: nothing half-written was left behind.\n"
     assert everything_in(tmp_path) == before
 
 
 def test_a_reader_that_leaves_early_is_no_bug():
-    process = subprocess.Popen([*TWINSEQ, "list", "metrics"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.close()
-    _, message = process.communicate(timeout=60)
+    words = [*TWINSEQ, "list", "metrics"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, message = process.communicate(timeout=120)
     assert "rror" not in message
 
 

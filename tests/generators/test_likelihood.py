@@ -1,5 +1,7 @@
 """Losses and likelihoods of fitted models: against trusted densities, and against whom they were fitted to."""
 
+import time
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, t
@@ -185,11 +187,9 @@ def test_losses_have_the_ladder_and_do_not_grow_with_genes(halves):
 
 @pytest.mark.slow
 def test_a_transcriptome_takes_seconds():
-    import time
-
     cohort = simulate_cohort(50, 50, 27_000, seed=0)
     for name in OFFERED:
         model = generators.create(name).fit(cohort)
-        start = time.perf_counter()
+        start = time.process_time()  # a busy machine must not fail it
         model.losses(cohort)
-        assert time.perf_counter() - start < 30, name
+        assert time.process_time() - start < 30, name
