@@ -9,8 +9,9 @@ DEMO   ?= twinseq-demo
 demo: $(VENV)/.ready
 	$(BIN)/twinseq demo -o $(DEMO)
 
+# A worker a core, each with one thread; neighbouring tests stay together, since they share what was fitted.
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.ready-dev docs
 	$(BIN)/ruff check src tests benchmarks packaging

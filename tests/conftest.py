@@ -53,5 +53,6 @@ def reference_dir(data_dir: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run fast tests first: what is broken shows early."""
-    items.sort(key=lambda item: any(item.get_closest_marker(name) for name in ("slow", "web")))
+    """Run files of fast tests first: what is broken shows early. Files stay whole: what they share is made once."""
+    slow = {item.path for item in items if any(item.get_closest_marker(name) for name in ("slow", "web"))}
+    items.sort(key=lambda item: item.path in slow)
