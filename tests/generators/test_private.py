@@ -13,6 +13,7 @@ from twinseq.basis import build_basis
 from twinseq.cell_basis import build_cell_basis
 from twinseq.dp import LedgerError, PrivacyWarning, mechanisms
 from twinseq.errors import ConfigError
+from twinseq.redteam.promises import audit_promise
 
 from .neighbours import GROUPS, Double, crowd, farthest, without
 from .planted import cohort_of, is_private, made
@@ -167,6 +168,18 @@ def test_every_sum_of_the_frame_can_reach_its_sensitivity(kind):
     if kind == "counts":
         assert reached["mean library size, round 1"] == pytest.approx(1)
         assert reached["absolute deviation of library sizes"] > 0.5
+
+
+@pytest.mark.parametrize("model", ["dp-copula", WITH_BASIS])
+def test_the_promise_is_kept_on_counts(model, basis):
+    """Library sizes, and what a basis says of them, go through noisy answers alone."""
+    cohort = crowd("counts", seed=1)
+    audit = audit_promise(
+        lambda: maker(model, basis, cohort, epsilon=4.0), without(cohort, "d0"), cohort, runs=8, seed=0
+    )
+    assert audit.leaks == ()
+    assert not audit.refutes
+    assert 0.6 * audit.mu < audit.reached <= audit.mu * (1 + 1e-9)
 
 
 def test_delta_is_held_against_the_number_of_donors():
