@@ -42,6 +42,8 @@ class Case:
     beside: tuple[Setting, ...]
     also: tuple[Setting, ...] = ()
     """Settings that are measured on the deals of the report, whatever the search says of them."""
+    deals: tuple[int, int] = (4, 6)
+    """Deals of the search, and of the report."""
 
 
 def reaching(factors: int, within: int) -> Setting:
@@ -49,6 +51,16 @@ def reaching(factors: int, within: int) -> Setting:
     return Setting(
         "share-copula", {"factors": factors, "within": within, "reach": 1, "mean_noise": 6.0, "scale_noise": 2.0}
     )
+
+
+def based(factors: int, noise: float) -> Setting:
+    """Return a setting on the public basis, which is not there yet."""
+    return Setting("basis-copula", {"basis": None, "factors": factors, "offset_noise": noise})
+
+
+def placed(setting: Setting, basis: Path) -> Setting:
+    """Return the setting on a basis that is there."""
+    return Setting(setting.generator, {**setting.settings, "basis": str(basis)})
 
 
 BESIDE = (Setting("copula"), Setting("mvn"))
@@ -63,7 +75,14 @@ CASES = {
         (reaching(5, 7), reaching(6, 8)),
     ),
     "pam50-basis": Case(
-        "PAM50 tumours, a third of the donors public", lambda: continuous(tumours()), True, 0.55, (0.6, 0.2, 0.2), ()
+        "PAM50 tumours, a third of the donors public",
+        lambda: continuous(tumours()),
+        True,
+        0.55,
+        (0.6, 0.2, 0.2),
+        (),
+        (based(6, 0.0), based(8, 0.5), based(8, 0.0), based(10, 0.5)),
+        (8, 16),
     ),
     "breast": Case(
         "Tumour and normal breast, counts, no public basis", transcriptome, False, 0.80, (0.5, 0.25, 0.25), BESIDE
@@ -84,16 +103,16 @@ def measure(case: Case, quick: bool, rungs: list[int] | None) -> tuple[pd.DataFr
             "basis": basis,
             "target_auc": case.target,
             "fractions": case.fractions,
-            "outer": 1 if quick else 6,
+            "outer": 1 if quick else case.deals[1],
             "jobs": 2,
             "step": lambda words: print(
                 f"{time.perf_counter() - started:6.0f} s  {words}", file=sys.stderr, flush=True
             ),
         }
         searched = None if rungs is None else [candidates(basis)[rung] for rung in rungs]
-        found = tune(cohort, beside=case.beside, candidates=searched, inner=1 if quick else 4, **shared)
+        found = tune(cohort, beside=case.beside, candidates=searched, inner=1 if quick else case.deals[0], **shared)
         tables = [found.table]
-        for setting in case.also:
+        for setting in [one if basis is None else placed(one, basis) for one in case.also]:
             rows = tune(cohort, beside=(), candidates=[setting], inner=1, **shared).table
             tables.append(rows[rows["stage"] == "reported"].assign(chosen=False))
     about = {
@@ -104,6 +123,7 @@ def measure(case: Case, quick: bool, rungs: list[int] | None) -> tuple[pd.DataFr
         "genes": cohort.n_genes,
         "reasons": list(found.reasons),
         "searched": "all rungs" if rungs is None else f"{len(rungs)} of {len(candidates(basis))} rungs",
+        "deals": case.deals,
         "cpu": round(time.process_time() - cpu),
     }
     return pd.concat(tables, ignore_index=True).drop_duplicates(["stage", "setting"]), about
@@ -124,7 +144,8 @@ def page(name: str) -> list[str]:
     return [
         f"## {about['title']}",
         f"{about['samples']:,} samples × {about['genes']:,} genes, about {about['members']:,} members; target AUC "
-        f"{about['target']:g}; {about['searched']} of the search. CPU time of it all: {about['cpu']:,} s.",
+        f"{about['target']:g}; {about['searched']} of the search. {about['deals'][0]} deals of the search, "
+        f"{about['deals'][1]} of the report. CPU time of it all: {about['cpu']:,} s.",
         "",
         *[f"- {reason}" for reason in about["reasons"]],
         "",
