@@ -15,7 +15,7 @@ from twinseq.redteam.trial import Trial, available, joined, parted, score
 
 @pytest.fixture(scope="module")
 def cohort() -> Cohort:
-    return simulate_cells(24, 24, 120, seed=1, cells_per_donor=24, n_cell_types=2, depth=1_500, donor_sd=0.4)
+    return simulate_cells(24, 24, 80, seed=1, cells_per_donor=14, n_cell_types=2, depth=1_000, donor_sd=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_classes_of_label_and_cell_type_reach_a_generator_and_come_back(parts):
     assert drawn.cells
     assert drawn.labels.tolist() == view.targets.labels[:20].tolist()
     fitted = ts.generators.create("scdesign2").fit(members, seed=0)
-    assert KnownModel(fitted, None, members.genes).draw(view.targets.labels[:20], 1).values.shape == (20, 120)
+    assert KnownModel(fitted, None, members.genes).draw(view.targets.labels[:20], 1).values.shape == (20, 80)
 
 
 @pytest.mark.slow
