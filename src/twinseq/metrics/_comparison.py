@@ -12,6 +12,7 @@ from ..arrays import distances
 from ._profiles import Profiles
 from ._registry import Metric, NotComputableError
 from ._resample import FEWEST_GROUPS, deletion_groups
+from ._sides import ThreeSides
 from ._space import Space
 
 if TYPE_CHECKING:
@@ -25,53 +26,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-class Comparison:
-    """One candidate twin against training data and, where there is one, a hold-out.
+class Comparison(ThreeSides[Space, Profiles]):
+    """The sides of bulk profiles, and what several metrics share."""
 
-    The twin's figure, its ceiling (real data as the candidate) and its floor (a control as the candidate)
-    are the same metrics on three comparisons.
-
-    Parameters
-    ----------
-    space
-        What was fitted on the training data.
-    train, twin, holdout
-        The three sides.
-    """
-
-    def __init__(self, space: Space, train: Profiles, twin: Profiles, holdout: Profiles | None = None) -> None:
-        self.space = space
-        self.train = train
-        self.twin = twin
-        self._holdout = holdout
-
-    @property
-    def has_holdout(self) -> bool:
-        """Whether there is a hold-out."""
-        return self._holdout is not None
-
-    @property
-    def holdout(self) -> Profiles:
-        """The hold-out.
-
-        Raises
-        ------
-        NotComputableError
-            There is none.
-        """
-        if self._holdout is None:
-            raise NotComputableError("needs a hold-out: real samples that the generator never saw (twinseq split)")
-        return self._holdout
-
-    @property
-    def real(self) -> Profiles:
-        """What the twin is held against: the hold-out, or the training data where there is none."""
-        return self.train if self._holdout is None else self._holdout
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """A generator that starts afresh each time, so that no metric depends on which ran before it."""
-        return self.space.rng(1)
+    stream = 1
+    unit = "samples"
 
     # Distances between samples on the log scale
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .._registry import Metric, NotComputableError
+from .._sides import ThreeSides
 from ._cells import Cells
 from ._nearest import drawn
 from ._space import CellSpace, principal_components
@@ -134,50 +135,11 @@ class PairedTypes:
         return [str(name) for name in self.types[enough] if str(name) in self._real.gene_pairs]
 
 
-class CellComparison:
-    """One candidate twin against training cells and, where there is one, a hold-out.
+class CellComparison(ThreeSides[CellSpace, Cells]):
+    """The sides of single cells, and what several metrics share."""
 
-    Parameters
-    ----------
-    space
-        What was fitted on the training cells.
-    train, twin, holdout
-        The three sides.
-    """
-
-    def __init__(self, space: CellSpace, train: Cells, twin: Cells, holdout: Cells | None = None) -> None:
-        self.space = space
-        self.train = train
-        self.twin = twin
-        self._holdout = holdout
-
-    @property
-    def has_holdout(self) -> bool:
-        """Whether there is a hold-out."""
-        return self._holdout is not None
-
-    @property
-    def holdout(self) -> Cells:
-        """The hold-out.
-
-        Raises
-        ------
-        NotComputableError
-            There is none.
-        """
-        if self._holdout is None:
-            raise NotComputableError("needs a hold-out: real donors that the generator never saw (twinseq split)")
-        return self._holdout
-
-    @property
-    def real(self) -> Cells:
-        """What the twin is held against: the hold-out, or the training cells where there is none."""
-        return self.train if self._holdout is None else self._holdout
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """A generator that starts afresh each time, so that no metric depends on which ran before it."""
-        return self.space.rng(2)
+    stream = 2
+    unit = "donors"
 
     @cached_property
     def joint(self) -> Joint:
