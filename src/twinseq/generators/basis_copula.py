@@ -104,7 +104,7 @@ def exact_scale(cohort: Cohort) -> PrivateScale:
 def _normals(
     x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int, noise: tuple[float, float], rng: np.random.Generator
 ) -> FactorNormals:
-    """Return the model of samples ``x`` (``n × n_genes``) along ``factors`` axes; ``noise`` of offsets and of the mean."""
+    """Return the model of samples ``x`` (``n × n_genes``) along ``factors`` axes; ``noise`` of offsets and the mean."""
     axes = basis.axes[:factors]
     scores = (x - basis.location) / basis.spread @ axes.T
     means = np.stack([scores[rows].mean(axis=0) for _, rows in stratum_rows(codes)])
