@@ -55,7 +55,7 @@ def reaching(factors: int, within: int) -> Setting:
 
 def based(factors: int, noise: float) -> Setting:
     """Return a setting on the public basis, which is not there yet."""
-    return Setting("basis-copula", {"basis": None, "factors": factors, "offset_noise": noise, "mean_noise": 3.0})
+    return Setting("basis-copula", {"basis": None, "factors": factors, "offset_noise": noise})
 
 
 def placed(setting: Setting, basis: Path) -> Setting:
@@ -81,8 +81,8 @@ CASES = {
         0.55,
         (0.6, 0.2, 0.2),
         (),
-        (based(8, 0.0), based(10, 0.0)),
-        (6, 12),
+        (based(6, 0.0), based(8, 0.5), based(8, 0.0), based(10, 0.5)),
+        (8, 16),
     ),
     "breast": Case(
         "Tumour and normal breast, counts, no public basis", transcriptome, False, 0.80, (0.5, 0.25, 0.25), BESIDE

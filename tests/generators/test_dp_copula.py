@@ -139,22 +139,6 @@ def test_basis_copula_learns_class_means_along_the_axes_only():
     assert abs(shifts[1]) < 0.3
 
 
-def test_noise_on_the_mean_moves_all_classes_of_basis_copula_together():
-    public, private = planted(n=300, seed=1), planted(n=300, seed=2)
-    basis = _saved(public)
-    plain, moved = (
-        class_means(
-            generators.create("basis-copula", basis=basis, factors=5, mean_noise=noise).fit(private).sample(seed=0)
-        )
-        for noise in (0.0, 30.0)
-    )
-    steps = moved - plain
-    assert np.abs(steps).mean() > 0.3
-    assert np.abs(steps - steps.mean(axis=0)).mean() < 0.2 * np.abs(steps).mean()
-    with pytest.raises(ConfigError, match="mean_noise must be 0 or more"):
-        generators.create("basis-copula", mean_noise=-1.0)
-
-
 def test_model_files_need_no_basis(tmp_path):
     cohort = planted(n=200)
     path = _saved(planted(n=100, seed=5))

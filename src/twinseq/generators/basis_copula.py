@@ -48,8 +48,6 @@ class BasisCopula(NormalsGenerator):
         Spread the draws of each class evenly over each gene's distribution.
     offset_noise
         Noise on the class means along the axes, in standard errors: all that an attacker who knows the basis traces.
-    mean_noise
-        Noise on the mean of all samples along the axes, in standard errors; it moves all classes together.
     """
 
     info = GeneratorInfo(
@@ -69,18 +67,15 @@ class BasisCopula(NormalsGenerator):
         factors: int = 10,
         balanced: bool = True,
         offset_noise: float = 0.0,
-        mean_noise: float = 0.0,
     ) -> None:
         self.basis = basis
         self.factors = factors
         self.balanced = balanced
         self.offset_noise = offset_noise
-        self.mean_noise = mean_noise
         if factors < 1:
             raise ConfigError(f"basis-copula: factors must be at least 1, not {factors}.")
-        for name in ("offset_noise", "mean_noise"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ConfigError(f"basis-copula: {name} must be 0 or more, not {getattr(self, name)}.")
+        if not 0 <= offset_noise < np.inf:
+            raise ConfigError(f"basis-copula: offset_noise must be 0 or more, not {offset_noise}.")
 
     def _fit(self, cohort: Cohort, codes: NDArray[np.intp], rng: np.random.Generator, jobs: int) -> None:
         if self.basis is None:
@@ -88,8 +83,7 @@ class BasisCopula(NormalsGenerator):
         basis = read_basis(Path(self.basis)).aligned(cohort)
         self.scale_ = exact_scale(cohort)
         self.covariates_, _ = CovariateModel.fit(cohort, codes)
-        noise = self.offset_noise, self.mean_noise
-        self.normals_ = _normals(self.scale_.apply(cohort), codes, basis, self.factors, noise, rng)
+        self.normals_ = _normals(self.scale_.apply(cohort), codes, basis, self.factors, self.offset_noise, rng)
 
 
 def exact_scale(cohort: Cohort) -> PrivateScale:
@@ -102,18 +96,15 @@ def exact_scale(cohort: Cohort) -> PrivateScale:
 
 
 def _normals(
-    x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int, noise: tuple[float, float], rng: np.random.Generator
+    x: Floats, codes: NDArray[np.intp], basis: Basis, factors: int, noise: float, rng: np.random.Generator
 ) -> FactorNormals:
-    """Return the model of samples ``x`` (``n × n_genes``) along ``factors`` axes; ``noise`` of offsets and the mean."""
+    """Return the model of samples ``x`` (``n × n_genes``) along the first ``factors`` axes of the basis."""
     axes = basis.axes[:factors]
     scores = (x - basis.location) / basis.spread @ axes.T
     means = np.stack([scores[rows].mean(axis=0) for _, rows in stratum_rows(codes)])
     apart = scores - means[codes]
     values, vectors = np.linalg.eigh(apart.T @ apart / max(len(x) - len(means), 1))
-    variances, offsets = np.maximum(values, LEAST), noise[0]
-    means = means + blurred(variances, np.bincount(codes).astype(float), offsets, rng) @ vectors.T
-    together = noise[1] * np.sqrt(variances / len(x)) * rng.standard_normal(len(variances))
-    means = means + together @ vectors.T
+    means = means + blurred(np.maximum(values, LEAST), np.bincount(codes).astype(float), noise, rng) @ vectors.T
     location = basis.location + means @ axes * basis.spread
     if basis.shared is not None and basis.own is not None:
         # How much samples of a class vary is one number of this cohort; how they do is public.

@@ -75,7 +75,7 @@ def candidates(basis: str | Path | None = None) -> tuple[Setting, ...]:
     """
     if basis is not None:
         return tuple(
-            Setting(PUBLIC, {"basis": str(basis), "factors": factors, "offset_noise": noise, "mean_noise": 3.0})
+            Setting(PUBLIC, {"basis": str(basis), "factors": factors, "offset_noise": noise})
             for factors, noise in PUBLIC_LADDER
         )
     return tuple(
@@ -133,4 +133,4 @@ PUBLIC_LADDER = (
     (30, 0.0),
     (60, 0.0),
 )
-"""Axes of a public basis, and noise on the offsets. That on the mean of all samples costs fold changes nothing."""
+"""Axes of a public basis, and noise on the offsets."""
